@@ -1,0 +1,45 @@
+import { defineConfig } from 'vitest/config'
+
+// Only when asked for: they run for minutes to hours.
+const soak = {
+  extends: true as const,
+  test: { name: 'soak', include: ['test/soak/**/*.test.ts'], testTimeout: 3_600_000, fileParallelism: false },
+}
+
+export default defineConfig({
+  // `holdfast` imported by name is src/: no build before a test.
+  resolve: { conditions: ['holdfast-source'] },
+  ssr: { resolve: { conditions: ['holdfast-source'], externalConditions: ['holdfast-source'] } },
+  test: {
+    // Child processes of a test find `holdfast` in the same way.
+    execArgv: ['--conditions=holdfast-source'],
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: ['src/**/*.d.ts'],
+      reporter: ['text-summary', 'json-summary'],
+    },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/chaos/**', 'test/engines/**', 'test/soak/**'],
+        },
+      },
+      {
+        // Real child processes, killed for real: too many at once on two cores and timings mean nothing.
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      ...(process.env['HOLDFAST_SOAK'] ? [soak] : []),
+    ],
+  },
+})
