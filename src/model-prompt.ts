@@ -1,0 +1,208 @@
+/** The conversation on the wire as the prompt of a model. */
+import type {
+  LanguageModelV3FilePart,
+  LanguageModelV3Prompt,
+  LanguageModelV4FilePart,
+  LanguageModelV4Message,
+  LanguageModelV4Prompt,
+  LanguageModelV4ToolResultOutput,
+  SharedV4FileData,
+} from '@ai-sdk/provider'
+import { HoldfastError } from './errors.ts'
+import type { Json } from './json.ts'
+import { base64FromBytes, fromJson } from './json.ts'
+import type {
+  AssistantPart,
+  FilePart,
+  Message,
+  ProviderOptions,
+  ToolMessage,
+  ToolResultOutput,
+  UserPart,
+} from './message.ts'
+import type { FileSource } from './model-file.ts'
+import { toModelFile, withoutText } from './model-file.ts'
+
+export interface PromptTarget extends FileSource {
+  readonly version: 'v3' | 'v4'
+}
+
+type WirePart = UserPart | AssistantPart | ToolMessage['content'][number]
+type PromptPart = Exclude<LanguageModelV4Message['content'], string>[number]
+
+/**
+ * What was recorded, as the model's specification has it. Sources and the requests for approvals of a provider are left
+ * out (no prompt has them), and so is what is empty. Provider options go back as they came.
+ *
+ * A v3 model gets the same prompt with what v3 has: texts as files are sent as bytes, reasoning files as files.
+ * @throws `UNSUPPORTED` for custom parts and file references with v3; see also `toModelFile`
+ */
+export async function toPrompt(
+  messages: readonly Message[],
+  instructions: string | undefined,
+  target: PromptTarget,
+): Promise<LanguageModelV4Prompt> {
+  const prompt: LanguageModelV4Prompt = []
+  if (instructions !== undefined) prompt.push({ role: 'system', content: instructions })
+  for (const message of messages) {
+    const options = withOptions(message)
+    if (message.role === 'system') {
+      prompt.push({ role: 'system', content: message.content, ...options })
+      continue
+    }
+    const content: PromptPart[] = []
+    for (const part of message.content) {
+      const shown = await toPart(part, target)
+      if (shown) content.push(shown)
+    }
+    // Providers refuse an assistant that says nothing.
+    if (content.length === 0 && message.role === 'assistant') continue
+    prompt.push({ role: message.role, content, ...options } as LanguageModelV4Message)
+  }
+  return prompt
+}
+
+async function toPart(part: WirePart, target: PromptTarget): Promise<PromptPart | undefined> {
+  const options = withOptions(part)
+  switch (part.type) {
+    case 'text':
+      return part.text === '' && !part.providerOptions ? undefined : { type: 'text', text: part.text, ...options }
+    case 'reasoning':
+      return { type: 'reasoning', text: part.text, ...options }
+    case 'file':
+    case 'reasoning-file':
+      return toFilePart(part, target)
+    case 'custom':
+      if (target.version === 'v3') throw unsupported(target, `a custom part '${part.kind}'`)
+      return { type: 'custom', kind: part.kind, ...options }
+    case 'tool-call': {
+      const { toolCallId, toolName, input, providerExecuted } = part
+      return {
+        type: 'tool-call',
+        toolCallId,
+        toolName,
+        input,
+        ...(providerExecuted && { providerExecuted }),
+        ...options,
+      }
+    }
+    case 'tool-result': {
+      const { toolCallId, toolName } = part
+      return { type: 'tool-result', toolCallId, toolName, output: await toOutput(part.output, target), ...options }
+    }
+    case 'approval-response': {
+      const { approvalId, approved, reason } = part
+      return {
+        type: 'tool-approval-response',
+        approvalId,
+        approved,
+        ...(reason !== undefined && { reason }),
+        ...options,
+      }
+    }
+    case 'source':
+    case 'approval-request':
+      return undefined
+  }
+}
+
+async function toFilePart(part: FilePart, target: PromptTarget): Promise<PromptPart> {
+  const { type, mediaType, filename } = part
+  const options = withOptions(part)
+  const file = await toModelFile(part.data, target)
+  if (target.version === 'v4' && type === 'file') {
+    return { type, mediaType, data: file, ...(filename !== undefined && { filename }), ...options }
+  }
+  const data = withoutText(file)
+  if (!data) throw unsupported(target, `a ${type} that is a reference to a file at the provider`)
+  if (target.version === 'v4') return { type: 'reasoning-file', mediaType, data, ...options }
+  const bare: LanguageModelV3FilePart = {
+    type: 'file',
+    mediaType,
+    data: data.type === 'url' ? data.url : data.data,
+    ...(filename !== undefined && { filename }),
+    ...options,
+  }
+  return bare as unknown as LanguageModelV4FilePart
+}
+
+async function toOutput(output: ToolResultOutput, target: PromptTarget): Promise<LanguageModelV4ToolResultOutput> {
+  switch (output.type) {
+    case 'text':
+    case 'error-text':
+      return { type: output.type, value: output.value, ...withOptions(output) }
+    case 'json':
+    case 'error-json':
+      return { type: output.type, value: plainJson(fromJson(output.value)), ...withOptions(output) }
+    case 'denied': {
+      const { reason } = output
+      return { type: 'execution-denied', ...(reason !== undefined && { reason }), ...withOptions(output) }
+    }
+    case 'content': {
+      const value = []
+      for (const part of output.value) value.push(await toOutputPart(part, target))
+      return { type: 'content', value }
+    }
+  }
+}
+
+type OutputPart = Extract<LanguageModelV4ToolResultOutput, { type: 'content' }>['value'][number]
+type OutputPartV3 = Extract<
+  Extract<LanguageModelV3Prompt[number], { role: 'tool' }>['content'][number],
+  { type: 'tool-result' }
+>['output']
+
+async function toOutputPart(
+  part: Extract<ToolResultOutput, { type: 'content' }>['value'][number],
+  target: PromptTarget,
+): Promise<OutputPart> {
+  const options = withOptions(part)
+  if (part.type === 'text') return { type: 'text', text: part.text, ...options }
+  if (part.type === 'custom') return { type: 'custom', ...options }
+  const { mediaType, filename } = part
+  const named = filename !== undefined && { filename }
+  const file = await toModelFile(part.data, target)
+  if (target.version === 'v4') return { type: 'file', data: file, mediaType, ...named, ...options }
+  return toOutputPartV3(file, mediaType, named, options) as unknown as OutputPart
+}
+
+function toOutputPartV3(
+  file: SharedV4FileData,
+  mediaType: string,
+  named: { filename: string } | false,
+  options: { providerOptions?: never },
+): Extract<OutputPartV3, { type: 'content' }>['value'][number] {
+  const image = mediaType.startsWith('image/')
+  if (file.type === 'reference')
+    return { type: image ? 'image-file-id' : 'file-id', fileId: file.reference, ...options }
+  if (file.type === 'url') return { type: image ? 'image-url' : 'file-url', url: file.url.href, ...options }
+  const data = file.type === 'text' ? new TextEncoder().encode(file.text) : file.data
+  const base64 = typeof data === 'string' ? data : base64FromBytes(data)
+  if (image) return { type: 'image-data', data: base64, mediaType, ...options }
+  return { type: 'file-data', data: base64, mediaType, ...named, ...options }
+}
+
+/** A tool's dates, URLs and bytes are tagged in the record; a model is shown them as JSON usually has them. */
+function plainJson(value: unknown): never {
+  return plain(value) as never
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(plain)
+  const tag = Object.prototype.toString.call(value)
+  if (tag === '[object Uint8Array]') return base64FromBytes(value as Uint8Array)
+  if (tag === '[object Date]' || tag === '[object URL]') return (value as { toJSON(): string }).toJSON()
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]))
+}
+
+function withOptions(part: { readonly providerOptions?: ProviderOptions }): { providerOptions?: never } {
+  return part.providerOptions ? { providerOptions: fromJson(part.providerOptions as Json) as never } : {}
+}
+
+function unsupported(target: PromptTarget, what: string): HoldfastError {
+  return new HoldfastError({
+    code: 'UNSUPPORTED',
+    message: `${target.where}: the conversation has ${what}, which a model of specification ${target.version} can't be given. Take a model of specification v4.`,
+  })
+}
