@@ -1,0 +1,126 @@
+/**
+ * A batch: the steps that one reply of the model asks for (or the one model call itself), in the fixed order that no
+ * random time in a hook can change. Before… hooks one after the other; then all waits, open together; then, with the
+ * answers, the Before… hooks once more; then every step started in one tick; then After… hooks, when all have settled.
+ */
+import { type Approvable, approve } from './approve.ts'
+import { Asking } from './asking.ts'
+import { isSuspended } from './errors.ts'
+import type { HookName, StepOutcome } from './hooks/events.ts'
+import type { Json } from './json.ts'
+import { resolveUnknown } from './reconcile.ts'
+import type { Frame } from './run-context.ts'
+import type { Slot } from './slot.ts'
+import { after, before, outcomeOf, settle, valuesOf } from './stepping.ts'
+import type { Step, StepDescriptor, StepKind } from './step.ts'
+import type { PendingWait } from './waits.ts'
+import { openWaits } from './waits.ts'
+
+export interface BatchItem<K extends StepKind = StepKind> {
+  readonly step: StepDescriptor<K>
+  /** A tool call: what may have to be approved. */
+  readonly call?: Approvable
+  /** The run of an agent, given its step as hooks made it. */
+  readonly body?: (step: Step<K>) => Promise<Json>
+  /** Called in place of the Before… hook of the step's kind. */
+  readonly event?: HookName
+}
+
+export type ItemOutcome<K extends StepKind = StepKind> =
+  | StepOutcome<K>
+  | { readonly status: 'denied'; readonly reason: string }
+
+/**
+ * Run a batch to its outcomes, in the order of the items.
+ *
+ * Rejects with `SUSPENDED` where a person is waited for outside of this process: the plugins' JSON is then what the batch
+ * began with, since its hooks will run again.
+ * @param extra asks for waits that belong to the batch but to none of its steps
+ */
+export async function runBatch<K extends StepKind>(
+  frame: Frame,
+  items: readonly BatchItem<K>[],
+  extra: (pending: PendingWait[]) => void = () => {},
+): Promise<ItemOutcome<K>[]> {
+  const plugins = frame.copyPlugins()
+  try {
+    const slots = await prepare(frame, items, extra)
+    const results = await settle(slots.map((slot, index) => () => inScope(slot, items[index] as BatchItem<K>)))
+    const outcomes = valuesOf(results)
+    for (const [index, slot] of slots.entries()) {
+      const item = items[index] as BatchItem<K>
+      outcomes[index] = await afterItem(slot, item, outcomes[index] as ItemOutcome<K>)
+    }
+    return outcomes
+  } catch (error) {
+    if (isSuspended(error)) frame.plugins = plugins
+    throw error
+  }
+}
+
+/** Passes over the Before… hooks until nothing is left to be answered. Each pass begins with the plugins' JSON as it was. */
+export async function prepare<K extends StepKind>(
+  frame: Frame,
+  items: readonly BatchItem<K>[],
+  extra: (pending: PendingWait[]) => void = () => {},
+): Promise<Slot<K>[]> {
+  const plugins = frame.copyPlugins()
+  for (;;) {
+    const pending: PendingWait[] = []
+    const slots: Slot<K>[] = []
+    for (const item of items) slots.push(await prepareItem(frame, item, pending))
+    extra(pending)
+    if (pending.length === 0) return slots
+    frame.plugins = JSON.parse(JSON.stringify(plugins)) as Record<string, unknown>
+    await openWaits(frame, pending)
+  }
+}
+
+async function prepareItem<K extends StepKind>(frame: Frame, item: BatchItem<K>, pending: PendingWait[]): Promise<Slot<K>> {
+  const { step, call, body } = item
+  const asks = new Asking(frame, step.id, pending)
+  let slot: Slot<K> | undefined
+  const options = {
+    asks,
+    ...(call && { toolCallId: call.toolCallId }),
+    ...(body && { body: body as (step: Step) => Promise<Json> }),
+    ...(item.event && { event: item.event }),
+    onOpen: (opened: Slot) => {
+      slot = opened as unknown as Slot<K>
+    },
+  }
+  try {
+    slot = await before(frame, step, options)
+  } catch (error) {
+    if (!isSuspended(error) || !slot) throw error
+    return slot
+  }
+  // A hook that caught the suspension is still one that waits for its answer.
+  if (asks.unanswered || !call || slot.denied !== undefined) return slot
+  await approve(frame, slot as unknown as Slot<'tool' | 'agent'>, call, pending)
+  return slot
+}
+
+function inScope<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {
+  const { frame, step, denied } = slot
+  if (denied !== undefined) return Promise.resolve({ status: 'denied', reason: denied })
+  const { scope } = frame.run
+  const body = (): Promise<ItemOutcome<K>> => runItem(slot, item)
+  if (!scope) return body()
+  const { kind, id, name, input, policy } = step
+  return scope({ kind, id, execution: slot.executions + 1, name, input, policy }, body, frame.info)
+}
+
+async function runItem<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {
+  const outcome = await outcomeOf(slot)
+  if (outcome.status === 'ok' || outcome.error.code !== 'OUTCOME_UNKNOWN' || !item.call) return outcome
+  return resolveUnknown(slot as unknown as Slot<'tool'>, item.call, outcome.error) as Promise<StepOutcome<K>>
+}
+
+async function afterItem<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>, first: ItemOutcome<K>): Promise<ItemOutcome<K>> {
+  let outcome = first
+  while (outcome.status !== 'denied' && (await after(slot.frame, slot, outcome, item.call?.toolCallId))) {
+    outcome = await inScope(slot, item)
+  }
+  return outcome
+}

@@ -1,0 +1,59 @@
+/** What the executors of a step are given. */
+import type { AgentDefinition } from './definition.ts'
+import type { Json } from './json.ts'
+import type { Message } from './message.ts'
+import type { StepPublisher } from './publish.ts'
+import type { AgentSpec } from './spec.ts'
+import type { Base, StepDescriptor } from './step.ts'
+import type { Attempt, OnStop } from './stop.ts'
+import type { PayloadStore, StreamChunk, StreamSink } from './stream.ts'
+
+/** What the execution of a step needs from the run and from the engine. */
+export interface ExecuteContext {
+  readonly runId: string
+  /** The agent whose step it is: the one that is given, or a sub-agent of it. */
+  readonly agent?: string
+  /** As it was pinned in the run: instructions and tool declarations come from it. */
+  readonly spec: AgentSpec
+  /** JSON that the run was started with. */
+  readonly context?: Json
+  /** The messages of a prefix of the conversation. */
+  messages(base: Base): readonly Message[] | Promise<readonly Message[]>
+  /** `engine`: one attempt, and a retryable failure rejects. `here`: by the step's policy, in this process. */
+  readonly retries: 'engine' | 'here'
+  readonly attempt?: number
+  readonly signal?: AbortSignal
+  readonly heartbeat?: (details?: Json) => void
+  readonly streams?: StreamSink
+  readonly payloads?: PayloadStore
+  /** Told of each chunk, besides `streams`. */
+  readonly onChunk?: (chunk: StreamChunk) => void
+  /** In place of `signal`, where many steps listen to one run. */
+  readonly onStop?: OnStop
+}
+
+/** One attempt, as its executor sees it. */
+export interface AttemptContext extends ExecuteContext {
+  readonly definition: AgentDefinition
+  readonly step: StepDescriptor
+  readonly attemptNumber: number
+  readonly attemptScope: Attempt
+  readonly idempotencyKey: string
+  readonly publisher: StepPublisher | undefined
+}
+
+/** Middleware of a kind around the work; the first plugin's is the outermost. */
+export function throughMiddleware<Request, Result>(
+  layers: readonly (((request: Request, next: (request: Request) => Promise<Result>) => Promise<Result>) | undefined)[],
+  request: Request,
+  work: (request: Request) => Promise<Result>,
+): Promise<Result> {
+  const from = (index: number, now: Request): Promise<Result> => {
+    for (let i = index; i < layers.length; i++) {
+      const layer = layers[i]
+      if (layer) return layer(now, (next) => from(i + 1, next))
+    }
+    return work(now)
+  }
+  return from(0, request)
+}

@@ -1,0 +1,117 @@
+/** Asks a model, and judges its reply where schemas and closures exist, so that every engine sees the same. */
+import { HoldfastError } from './errors.ts'
+import type { AttemptContext } from './execute-context.ts'
+import { throughMiddleware } from './execute-context.ts'
+import { executionRequest, parseInput } from './execute-tool.ts'
+import type { Json } from './json.ts'
+import { toJson } from './json.ts'
+import { checkJsonSchema } from './json-schema.ts'
+import type { AssistantMessage, Message, ToolMessage } from './message.ts'
+import { textOf } from './message.ts'
+import type { ModelReply } from './model.ts'
+import { callModel } from './model.ts'
+import type { ModelRequest } from './plugin.ts'
+import { validateWith } from './schema.ts'
+import type { ModelInput, ModelOutput, ModelToolCall } from './step.ts'
+
+export async function executeModel(attempt: AttemptContext): Promise<ModelOutput> {
+  const { definition, spec, step } = attempt
+  const input = step.input as ModelInput
+  const messages = [...(await attempt.messages(input.base)), ...input.append]
+  const layers = definition.plugins.map(({ middleware }) => middleware?.model)
+  const request: ModelRequest = { ...executionRequest(attempt), input, instructions: spec.instructions, messages }
+  return throughMiddleware(layers, request, (now) => askModel(attempt, now))
+}
+
+async function askModel(attempt: AttemptContext, request: ModelRequest): Promise<ModelOutput> {
+  const { definition, spec, publisher, payloads } = attempt
+  const { input } = request
+  const model = definition.models[input.model]
+  if (!model) {
+    throw new HoldfastError({
+      code: 'MODEL_UNKNOWN',
+      kind: 'retryable',
+      message: `agent '${definition.spec.name}' here has no model '${input.model}', but a run of it asks for it. Deploy a worker that has it.`,
+      details: { model: input.model },
+    })
+  }
+  const { activeTools } = input
+  const reply = await callModel(model, {
+    ...(request.instructions !== undefined && { instructions: request.instructions }),
+    messages: request.messages.map((message) => (message.role === 'tool' ? showResults(attempt, message) : message)),
+    tools: activeTools ? spec.tools.filter(({ name }) => activeTools.includes(name)) : spec.tools,
+    ...(input.toolChoice && { toolChoice: input.toolChoice }),
+    ...(input.settings && { settings: input.settings }),
+    ...(spec.output && { output: spec.output }),
+    signal: request.signal,
+    ...(payloads && { payloads }),
+    ...(publisher && { onChunk: (chunk) => publisher.publish(chunk) }),
+  })
+  return judge(attempt, reply)
+}
+
+/** The recorded output stays as the tool gave it; how a model is shown it is the tool's own function. */
+function showResults({ definition }: AttemptContext, message: ToolMessage): Message {
+  if (![...definition.tools.values()].some(({ toModelOutput }) => toModelOutput)) return message
+  const content = message.content.map((part) => {
+    if (part.type !== 'tool-result' || (part.output.type !== 'json' && part.output.type !== 'text')) return part
+    const show = definition.tools.get(part.toolName)?.toModelOutput
+    return show ? { ...part, output: show(part.output.value) } : part
+  })
+  return { ...message, content }
+}
+
+async function judge(attempt: AttemptContext, reply: ModelReply): Promise<ModelOutput> {
+  const calls: ModelToolCall[] = []
+  for (const call of reply.calls) calls.push(await judgeCall(attempt, call))
+  const { message, finishReason, usage, warnings, providerMetadata, response } = reply
+  return {
+    message,
+    calls,
+    finishReason,
+    usage,
+    ...(attempt.spec.output && calls.length === 0 && (await judgeOutput(attempt, message))),
+    ...(warnings !== undefined && { warnings }),
+    ...(providerMetadata && { providerMetadata }),
+    ...(response !== undefined && { response }),
+  }
+}
+
+async function judgeCall(attempt: AttemptContext, call: ModelReply['calls'][number]): Promise<ModelToolCall> {
+  const { toolCallId, toolName, input } = call
+  const base = { toolCallId, toolName, input }
+  const declared = attempt.spec.tools.find(({ name }) => name === toolName)
+  if (!declared || declared.type === 'provider') {
+    const names = attempt.spec.tools.map(({ name }) => name).join(', ')
+    return { ...base, invalid: `There is no tool '${toolName}'. The tools are: ${names || 'none'}.` }
+  }
+  if (call.inputText !== undefined) return { ...base, invalid: `The input of '${toolName}' is not JSON: ${call.inputText}` }
+  const known = attempt.definition.tools.get(toolName)
+  if (!known) {
+    const problems = checkJsonSchema(declared.inputSchema, input)
+    if (problems.length > 0) return { ...base, invalid: problems.join('; ') }
+    return { ...base, ...(declared.approval !== 'never' && { needsApproval: true }) }
+  }
+  let parsed: unknown
+  try {
+    parsed = await parseInput(known, input)
+  } catch (error) {
+    return { ...base, invalid: (error as Error).message }
+  }
+  const { runId, context = null } = attempt
+  const needsApproval =
+    declared.approval === 'always' || (declared.approval === 'maybe' && ((await known.approval?.(parsed, { runId, context })) ?? true))
+  return { ...base, ...(needsApproval && { needsApproval }) }
+}
+
+async function judgeOutput(attempt: AttemptContext, message: AssistantMessage): Promise<Pick<ModelOutput, 'output' | 'outputInvalid'>> {
+  let value: Json
+  try {
+    value = JSON.parse(textOf(message)) as Json
+  } catch (error) {
+    return { outputInvalid: (error as Error).message }
+  }
+  const schema = attempt.definition.output ?? attempt.spec.output ?? {}
+  const result = await validateWith(schema, value)
+  return result.ok ? { output: toJson(result.value, `step ${attempt.step.id}: structured output`) } : { outputInvalid: result.message }
+}

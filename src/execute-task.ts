@@ -1,0 +1,78 @@
+/** Does tasks: those that hooks ask of their plugin, and the loop's own, whose names start with `holdfast.`. */
+import { HoldfastError } from './errors.ts'
+import type { AttemptContext } from './execute-context.ts'
+import { throughMiddleware } from './execute-context.ts'
+import { executionRequest, parseInput, requireTool, toolContext } from './execute-tool.ts'
+import type { Json, JsonObject } from './json.ts'
+import { fromJson, toJson } from './json.ts'
+import type { Message } from './message.ts'
+import type { TaskContext } from './plugin.ts'
+import type { Base } from './step.ts'
+
+export async function executeTask(attempt: AttemptContext): Promise<Json> {
+  const { step } = attempt
+  const own = OWN_TASKS[step.name]
+  if (own) return own(attempt, step.input as JsonObject)
+  const layers = attempt.definition.plugins.map(({ middleware }) => middleware?.task)
+  const request = { ...executionRequest(attempt), name: step.name, input: step.input as Json }
+  return throughMiddleware(layers, request, async ({ input }) => {
+    const handler = findHandler(attempt)
+    return toJson((await handler(fromJson(input), taskContext(attempt))) ?? null, `step ${step.id}: output`)
+  })
+}
+
+function findHandler({ definition, step }: AttemptContext): (input: unknown, context: TaskContext) => unknown {
+  for (const { name, tasks } of definition.plugins) {
+    if (!tasks || !step.name.startsWith(`${name}.`)) continue
+    const handler = tasks[step.name.slice(name.length + 1)]
+    if (handler) return handler
+  }
+  throw new HoldfastError({
+    code: 'TASK_UNKNOWN',
+    kind: 'retryable',
+    message: `agent '${definition.spec.name}' here has no plugin with the task '${step.name}'. Add it to the plugin's tasks, on the worker too.`,
+    details: { task: step.name },
+  })
+}
+
+function taskContext(attempt: AttemptContext): TaskContext {
+  return { ...executionRequest(attempt), execution: attempt.step.execution }
+}
+
+type OwnTask = (attempt: AttemptContext, input: JsonObject) => Promise<Json> | Json
+
+const OWN_TASKS: { readonly [name: string]: OwnTask } = {
+  /** Pins what the run is: the spec as it is now. A resumed run is given what was recorded. */
+  'holdfast.start': ({ spec }) => ({ spec: spec as unknown as Json }),
+
+  /** The mark of a `once` step: recorded before its body starts. */
+  'holdfast.started': () => null,
+
+  'holdfast.approval': async (attempt, { tool, input }) => {
+    const known = requireTool(attempt, String(tool))
+    const parsed = await parseInput(known, input ?? null)
+    const { runId, context = null } = attempt
+    return (await known.approval?.(parsed, { runId, context })) ?? true
+  },
+
+  'holdfast.reconcile': async (attempt, { tool, input, stepId, idempotencyKey }) => {
+    const known = requireTool(attempt, String(tool))
+    const context = { ...toolContext(attempt), stepId: String(stepId), idempotencyKey: String(idempotencyKey) }
+    const result = await known.reconcile?.(await parseInput(known, input ?? null), context)
+    return toJson(result ?? { status: 'unknown' }, `reconcile of tool '${known.name}'`)
+  },
+
+  'holdfast.compact': async (attempt, { base, append }) => {
+    const { compactWith } = attempt.definition
+    if (!compactWith) {
+      throw new HoldfastError({
+        code: 'TASK_UNKNOWN',
+        kind: 'retryable',
+        message: `agent '${attempt.definition.spec.name}' here has no compact.with, but a run of it does. Give it one.`,
+      })
+    }
+    const before = await attempt.messages(base as unknown as Base)
+    const all = [...before, ...(append as unknown as readonly Message[])]
+    return toJson(await compactWith(all, taskContext(attempt)), `step ${attempt.step.id}: compacted messages`)
+  },
+}

@@ -1,0 +1,112 @@
+/** Runs a tool: its input is parsed once more, since a hook or a person may have changed it. */
+import type { Tool, ToolContext } from './definition.ts'
+import { HoldfastError, isHoldfastError } from './errors.ts'
+import type { AttemptContext } from './execute-context.ts'
+import { throughMiddleware } from './execute-context.ts'
+import type { Json } from './json.ts'
+import { toJson } from './json.ts'
+import { validateWith } from './schema.ts'
+
+export async function executeTool(attempt: AttemptContext): Promise<Json> {
+  const { definition, step } = attempt
+  const known = requireTool(attempt, step.name)
+  const { execute } = known
+  if (!execute) {
+    throw new HoldfastError({
+      code: 'TOOL_UNKNOWN',
+      kind: 'retryable',
+      message: `tool '${step.name}' of agent '${definition.spec.name}' has no execute here. Give it one where its steps are executed.`,
+    })
+  }
+  const layers = definition.plugins.map(({ middleware }) => middleware?.tool)
+  const request = { ...executionRequest(attempt), name: step.name, input: step.input as Json }
+  return throughMiddleware(layers, request, async ({ input }) => {
+    const parsed = await parseInput(known, input)
+    try {
+      return toJson((await execute(parsed, toolContext(attempt))) ?? null, `step ${step.id}: output`)
+    } catch (error) {
+      throw toolFailure(attempt, error)
+    }
+  })
+}
+
+/**
+ * The tool of that name.
+ * @throws `TOOL_UNKNOWN`, retryable: another worker may have it
+ */
+export function requireTool({ definition }: AttemptContext, name: string): Tool {
+  const known = definition.tools.get(name)
+  if (known) return known
+  throw new HoldfastError({
+    code: 'TOOL_UNKNOWN',
+    kind: 'retryable',
+    message: `agent '${definition.spec.name}' here has no tool '${name}', but a run of it does. Deploy a worker that has it.`,
+    details: { tool: name },
+  })
+}
+
+/**
+ * A tool's input, as its schema makes it.
+ * @throws `TOOL_INPUT_INVALID`
+ */
+export async function parseInput(known: Tool, input: Json): Promise<unknown> {
+  const result = await validateWith(known.schema, input)
+  if (result.ok) return result.value
+  throw new HoldfastError({
+    code: 'TOOL_INPUT_INVALID',
+    message: `the input of tool '${known.name}' does not fit its schema: ${result.message}`,
+    details: { tool: known.name },
+  })
+}
+
+export function toolContext(attempt: AttemptContext): ToolContext {
+  const { step, runId, attemptScope, publisher } = attempt
+  return {
+    runId,
+    stepId: step.id,
+    execution: step.execution,
+    attempt: attempt.attemptNumber,
+    idempotencyKey: attempt.idempotencyKey,
+    get signal() {
+      return attemptScope.signal
+    },
+    context: attempt.context ?? null,
+    progress: (data) => publisher?.progress(toJson(data, `step ${step.id}: progress`)),
+  }
+}
+
+/** What requests of every kind have. */
+export function executionRequest(attempt: AttemptContext): {
+  readonly runId: string
+  readonly agent: string
+  readonly stepId: string
+  readonly attempt: number
+  readonly idempotencyKey: string
+  readonly signal: AbortSignal
+  readonly context: Json
+} {
+  const { attemptScope } = attempt
+  return {
+    runId: attempt.runId,
+    agent: attempt.definition.spec.name,
+    stepId: attempt.step.id,
+    attempt: attempt.attemptNumber,
+    idempotencyKey: attempt.idempotencyKey,
+    get signal() {
+      return attemptScope.signal
+    },
+    context: attempt.context ?? null,
+  }
+}
+
+/** A plain error is worth another attempt where the tool has a retry policy: that is what the policy says. */
+function toolFailure({ step }: AttemptContext, error: unknown): unknown {
+  if (isHoldfastError(error)) return error
+  return new HoldfastError({
+    code: 'TOOL_FAILED',
+    kind: step.policy.retry ? 'retryable' : 'terminal',
+    message: error instanceof Error ? error.message : String(error),
+    details: { tool: step.name },
+    cause: error,
+  })
+}

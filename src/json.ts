@@ -1,0 +1,168 @@
+/**
+ * The one codec: what crosses a step's boundary is JSON, and nothing is changed in silence on the way.
+ *
+ * `JSON.stringify` turns bytes into `{"0":1,…}`, dates into strings and functions into nothing. Here bytes, dates and
+ * URLs are tagged and come back as what they were; `undefined` members are dropped; anything else is refused with the
+ * path of the value.
+ */
+import { HoldfastError } from './errors.ts'
+
+export type JsonPrimitive = string | number | boolean | null
+export type JsonObject = { readonly [key: string]: Json }
+/** A value that `JSON.stringify` and `JSON.parse` give back equal. */
+export type Json = JsonPrimitive | readonly Json[] | JsonObject
+
+const TAGS = { bytes: '$bytes', date: '$date', url: '$url', escaped: '$escaped' } as const
+
+/**
+ * A value as JSON. Bytes (`Uint8Array`, `ArrayBuffer`), `Date` and `URL` become `{ $bytes }`, `{ $date }`, `{ $url }`.
+ *
+ * @param where what the value belongs to; it opens the error's message, e.g. `step 3/tool/0/search: output`
+ * @throws `NOT_JSON` with the path of the first value that is no JSON: a function, a symbol, a bigint, a cycle, `NaN`,
+ * a class instance, `undefined` in an array
+ */
+export function toJson(value: unknown, where: string): Json {
+  return encode(value, '$', where, [])
+}
+
+/** The value that `toJson` was given, tags resolved. Untagged JSON comes back as it is. */
+export function fromJson(json: Json): unknown {
+  if (json === null || typeof json !== 'object') return json
+  if (Array.isArray(json)) return json.map(fromJson)
+  const object = json as JsonObject
+  const keys = Object.keys(object)
+  if (keys.length === 1) {
+    const [key] = keys as [string]
+    const tagged = object[key] as Json
+    if (key === TAGS.escaped) return decodeMembers(tagged as JsonObject)
+    if (typeof tagged === 'string') {
+      if (key === TAGS.bytes) return bytesFromBase64(tagged)
+      if (key === TAGS.date) return new Date(tagged)
+      if (key === TAGS.url) return new URL(tagged)
+    }
+  }
+  return decodeMembers(object)
+}
+
+/** Whether a value is a plain object: what `{}` or `Object.create(null)` makes, in this realm or another. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return false
+  const prototype = Object.getPrototypeOf(value) as object | null
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+function decodeMembers(object: JsonObject): Record<string, unknown> {
+  const result: Record<string, unknown> = {}
+  for (const key of Object.keys(object)) define(result, key, fromJson(object[key] as Json))
+  return result
+}
+
+function encode(value: unknown, path: string, where: string, parents: object[]): Json {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value
+    case 'number':
+      if (Number.isFinite(value)) return Object.is(value, -0) ? 0 : value
+      throw notJson(String(value), path, where)
+    case 'object':
+      break
+    default:
+      throw notJson(value === undefined ? 'undefined' : `a ${typeof value}`, path, where)
+  }
+  if (value === null) return null
+  if (parents.includes(value)) throw notJson('a cycle', path, where)
+  const bytes = asBytes(value)
+  if (bytes) return { [TAGS.bytes]: base64FromBytes(bytes) }
+  const tag = Object.prototype.toString.call(value)
+  if (tag === '[object Date]') {
+    const time = (value as Date).getTime()
+    if (Number.isNaN(time)) throw notJson('an invalid date', path, where)
+    return { [TAGS.date]: (value as Date).toISOString() }
+  }
+  if (tag === '[object URL]' || value instanceof URL) return { [TAGS.url]: (value as URL).href }
+  if (Array.isArray(value)) {
+    const inner = [...parents, value]
+    return Array.from(value, (item, index) => encode(item, `${path}[${index}]`, where, inner))
+  }
+  if (!isPlainObject(value)) {
+    const name = (value as { constructor?: { name?: string } }).constructor?.name
+    throw notJson(`an instance of ${name || 'a class'}`, path, where)
+  }
+  return encodeMembers(value, path, where, [...parents, value])
+}
+
+function encodeMembers(value: Record<string, unknown>, path: string, where: string, parents: object[]): Json {
+  const result: Record<string, Json> = {}
+  const keys = Object.keys(value)
+  for (const key of keys) {
+    const member = value[key]
+    if (member !== undefined) define(result, key, encode(member, memberPath(path, key), where, parents))
+  }
+  // An object of the app's own that looks like one of our tags is wrapped, so that it comes back as it was.
+  const kept = Object.keys(result)
+  const tagged = kept.length === 1 && (Object.values(TAGS) as string[]).includes(kept[0] as string)
+  return tagged ? { [TAGS.escaped]: result } : result
+}
+
+/** Plain assignment, but for `__proto__`, which assignment would lose. */
+function define<T>(object: Record<string, T>, key: string, value: T): void {
+  if (key === '__proto__') {
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
+  } else object[key] = value
+}
+
+function memberPath(path: string, key: string): string {
+  return /^[A-Za-z_]\w*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
+}
+
+function notJson(what: string, path: string, where: string): HoldfastError {
+  return new HoldfastError({
+    code: 'NOT_JSON',
+    message: `${where}: ${path} is ${what}, which can't be recorded. Give JSON, bytes, a Date or a URL.`,
+    details: { path, where },
+  })
+}
+
+function asBytes(value: object): Uint8Array | undefined {
+  // By tag, not by instanceof: a sandbox or a test runner may hand over bytes of another realm.
+  const tag = Object.prototype.toString.call(value)
+  if (tag === '[object Uint8Array]') return value as Uint8Array
+  if (tag === '[object ArrayBuffer]') return new Uint8Array(value as ArrayBuffer)
+  return undefined
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+/** Bytes as base64 with padding. Ours, because a workflow sandbox has neither `Buffer` nor `btoa`. */
+export function base64FromBytes(bytes: Uint8Array): string {
+  let result = ''
+  for (let i = 0; i < bytes.length; i += 3) {
+    const chunk = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    result += ALPHABET[chunk >> 18]
+    result += ALPHABET[(chunk >> 12) & 63]
+    result += i + 1 < bytes.length ? ALPHABET[(chunk >> 6) & 63] : '='
+    result += i + 2 < bytes.length ? ALPHABET[chunk & 63] : '='
+  }
+  return result
+}
+
+/** The bytes of a base64 text, with or without padding, in the plain or the URL-safe alphabet. */
+export function bytesFromBase64(text: string): Uint8Array {
+  const clean = text.replace(/-/g, '+').replace(/_/g, '/').replace(/=+$/, '')
+  const bytes = new Uint8Array(Math.floor((clean.length * 3) / 4))
+  let bits = 0
+  let chunk = 0
+  let at = 0
+  for (const letter of clean) {
+    const value = ALPHABET.indexOf(letter)
+    if (value < 0) throw notJson('not base64', '$', 'bytes')
+    chunk = ((chunk << 6) | value) & 0xffffff
+    bits += 6
+    if (bits >= 8) {
+      bits -= 8
+      bytes[at++] = (chunk >> bits) & 0xff
+    }
+  }
+  return bytes
+}

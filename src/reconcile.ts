@@ -1,0 +1,60 @@
+/** What becomes of a `once` step whose outcome nobody knows: never a blind rerun. */
+import type { HoldfastError } from './errors.ts'
+import type { StepOutcome } from './hooks/events.ts'
+import type { Json } from './json.ts'
+import { digest } from './digest.ts'
+import type { Approvable } from './approve.ts'
+import { idempotencyKey } from './execute.ts'
+import type { Slot } from './slot.ts'
+import { outcomeOf, runTask } from './stepping.ts'
+import type { Reconciled } from './step.ts'
+import { keptAnswer, openWaits } from './waits.ts'
+
+/** Ask the tool's `reconcile`; if that can't tell, a person; else it is an error that the model sees. */
+export async function resolveUnknown(slot: Slot<'tool'>, call: Approvable, error: HoldfastError): Promise<StepOutcome<'tool'>> {
+  let unknown = error
+  for (;;) {
+    const found = await findOut(slot, call)
+    if (found.status === 'done') return { status: 'ok', output: found.output }
+    if (found.status === 'unknown') return { status: 'error', error: unknown }
+    const outcome = await outcomeOf(slot)
+    if (outcome.status === 'ok' || outcome.error.code !== 'OUTCOME_UNKNOWN') return outcome
+    unknown = outcome.error
+  }
+}
+
+async function findOut(slot: Slot<'tool'>, { tool }: Approvable): Promise<Reconciled> {
+  const { frame, executions, descriptor } = slot
+  const { id } = descriptor
+  const round = executions === 1 ? '' : `/${executions}`
+  const input: Json = slot.step.input
+  const options = slot.seq ? { seq: slot.seq } : {}
+  if (tool.reconcile) {
+    const outcome = await runTask(
+      frame,
+      {
+        kind: 'task',
+        id: `${id}/reconcile${round}`,
+        execution: 1,
+        name: 'holdfast.reconcile',
+        input: { tool: tool.name, input, stepId: id, idempotencyKey: idempotencyKey(frame.run.runId, id) },
+        policy: { effect: 'repeatable', retry: { maxAttempts: 3, initialInterval: 1_000, backoff: 2, maxInterval: 60_000 } },
+      },
+      options,
+    )
+    // A reconcile that fails has told nothing: a person is asked, as if there were none.
+    const found = outcome.status === 'ok' ? (outcome.output as unknown as Reconciled) : undefined
+    if (found && found.status !== 'unknown') return found
+  }
+  if (tool.onUnknown === 'error' || !canWait(slot)) return { status: 'unknown' }
+  const wait = { type: 'unknown-outcome', tool: tool.name, input, of: digest(input) } as const
+  const known = keptAnswer(frame, `${id}/unknown${round}`, wait.of)
+  if (!known.output) await openWaits(frame, [{ id: known.id, input: wait }], slot.seq)
+  const output = known.output ?? keptAnswer(frame, `${id}/unknown${round}`, wait.of).output
+  return output && 'answer' in output ? (output.answer as unknown as Reconciled) : { status: 'unknown' }
+}
+
+function canWait({ frame }: Slot<'tool'>): boolean {
+  const { port } = frame.run
+  return !port || port.supports.waits === true
+}

@@ -1,0 +1,234 @@
+/** What the loop keeps while a run goes on: of the run as a whole, and of each agent in it. None of it outlives the run. */
+import type { AgentDefinition } from './definition.ts'
+import { HoldfastError } from './errors.ts'
+import type { HookRun, Hooks } from './hooks/events.ts'
+import { HookBus } from './hooks/hook-bus.ts'
+import type { Json } from './json.ts'
+import { toJson } from './json.ts'
+import type { RunState } from './machine.ts'
+import type { AgentEvent } from './observe.ts'
+import type { AgentPlugin, DurabilityPort } from './plugin.ts'
+import type { RunInfo, StepScope } from './run-info.ts'
+import { Seq } from './seq.ts'
+import type { OpenWait, StepDescriptor, StepRecord } from './step.ts'
+import { fingerprint } from './step.ts'
+import { Cancellation } from './stop.ts'
+import type { PayloadStore, StreamChunk, StreamSink } from './stream.ts'
+
+export type EventBody = AgentEvent extends infer E ? (E extends AgentEvent ? Omit<E, 'id' | 'phase' | 'agent'> : never) : never
+
+/** What a batch already has: a step's outcome with the step, or a wait's with the digest that it is bound to. */
+type Kept = { readonly step: StepDescriptor; readonly record: Omit<StepRecord, 'of'> } | { readonly json: Json }
+
+export interface RunSetup {
+  readonly runId: string
+  readonly context: Json
+  readonly onWait: 'return' | 'block'
+  readonly definition: AgentDefinition
+  readonly onChunk?: (chunk: StreamChunk) => void
+  readonly onEvent?: (event: AgentEvent) => void
+}
+
+/** One run, sub-agents included. */
+export class RunContext {
+  readonly runId: string
+  readonly context: Json
+  readonly onWait: 'return' | 'block'
+  readonly port: DurabilityPort | undefined
+  /** The durability plugin's hooks: the seams, called before all others. */
+  readonly durable: Hooks
+  readonly scope: StepScope | undefined
+  readonly cancellation: Cancellation = new Cancellation()
+  /** Where chunks and large payloads go: the engine's place, or else the agent's. */
+  readonly streams: StreamSink | undefined
+  readonly payloads: PayloadStore | undefined
+  readonly onChunk: ((chunk: StreamChunk) => void) | undefined
+  readonly observers: readonly Pick<AgentPlugin, 'observe' | 'observeReplay'>[]
+  /** Waits that nobody has answered: why the run is suspended. */
+  openWaits: OpenWait[] = []
+  readonly #kept = new Map<string, Kept>()
+
+  constructor(setup: RunSetup) {
+    this.runId = setup.runId
+    this.context = setup.context
+    this.onWait = setup.onWait
+    this.onChunk = setup.onChunk
+    const { definition } = setup
+    const durability = definition.plugins.find((plugin) => plugin.durability)
+    this.port = durability?.durability
+    this.durable = durability?.hooks ?? {}
+    this.scope = this.durable.scope
+    this.streams = this.port?.streams ?? definition.streams
+    this.payloads = this.port?.payloads ?? definition.payloads
+    const { onEvent } = setup
+    this.observers = [
+      ...definition.plugins.filter(({ observe }) => observe),
+      ...(onEvent ? [{ observe: onEvent, observeReplay: true }] : []),
+    ]
+  }
+
+  kept(id: string): Json | undefined {
+    const kept = this.#kept.get(id)
+    if (!kept) return undefined
+    return 'json' in kept ? kept.json : ({ ...kept.record } as unknown as Json)
+  }
+
+  keep(id: string, json: Json): void {
+    this.#kept.set(id, { json })
+  }
+
+  keepRecord(id: string, step: StepDescriptor, record: Omit<StepRecord, 'of'>): void {
+    this.#kept.set(id, { step, record })
+  }
+
+  forget(): void {
+    this.#kept.clear()
+  }
+
+  /** All that is kept, as the state has it: with fingerprints, which only a state that leaves the process needs. */
+  keptJson(): { [id: string]: Json } {
+    const entries = [...this.#kept].map(([id, kept]): [string, Json] => [
+      id,
+      'json' in kept ? kept.json : ({ of: fingerprint(kept.step), ...kept.record } as unknown as Json),
+    ])
+    return Object.fromEntries(entries)
+  }
+}
+
+/** One agent of a run: the run's own, or an inline sub-agent. */
+export class Frame {
+  readonly run: RunContext
+  readonly definition: AgentDefinition
+  readonly bus: HookBus
+  readonly info: RunInfo
+  /** What events of this agent are told under: the run's id, with a sub-agent's step id behind it. */
+  readonly eventRunId: string
+  readonly seq: Seq = new Seq()
+  state: RunState
+  /** Each plugin's own JSON, as its hooks have it right now. */
+  plugins: Record<string, unknown>
+  /** Messages that MessageAdded was told of. */
+  told: number
+  phase: 'live' | 'replay' = 'live'
+  readonly #views = new Map<string, HookRun>()
+
+  /** @param told messages at the start of the conversation that are not new */
+  constructor(run: RunContext, definition: AgentDefinition, bus: HookBus, state: RunState, told: number = state.messages.length) {
+    this.run = run
+    this.definition = definition
+    this.bus = bus
+    this.state = state
+    this.plugins = { ...state.plugins }
+    this.told = told
+    this.eventRunId = state.path === '' ? run.runId : `${run.runId}/${state.path.slice(0, -1)}`
+    this.info = {
+      runId: run.runId,
+      agent: state.spec.name,
+      spec: state.spec,
+      onWait: run.onWait,
+      signal: run.cancellation.signal,
+      cancel: (reason) => run.cancellation.cancel(reason),
+    }
+  }
+
+  /** The run as the hooks of one plugin see it. */
+  viewFor(plugin: string): HookRun {
+    const known = this.#views.get(plugin)
+    if (known) return known
+    const frame = this
+    const view: HookRun = {
+      runId: this.run.runId,
+      agent: this.state.spec.name,
+      get turn() {
+        return frame.state.turn + (frame.state.phase.type === 'model' ? 1 : 0)
+      },
+      context: this.run.context,
+      get messages() {
+        return frame.state.messages
+      },
+      get usage() {
+        return frame.state.usage
+      },
+      get state() {
+        return frame.plugins[plugin]
+      },
+      set state(value) {
+        frame.plugins[plugin] = value
+      },
+      compact: () => {
+        frame.state = { ...frame.state, compacting: true }
+      },
+      info: this.info,
+    }
+    this.#views.set(plugin, view)
+    return view
+  }
+
+  /** The plugins' JSON, a copy. `NOT_JSON` names the plugin that put something else there. */
+  copyPlugins(): Record<string, Json> {
+    const copy: Record<string, Json> = {}
+    for (const [name, state] of Object.entries(this.plugins)) {
+      if (state !== undefined) copy[name] = toJson(state, `run.state of plugin '${name}'`)
+    }
+    return copy
+  }
+
+  /** The whole state as plain JSON, complete. */
+  snapshot(status: RunState['status'] = this.state.status): RunState {
+    const waiting = status === 'waiting'
+    return {
+      ...this.state,
+      status,
+      plugins: this.copyPlugins(),
+      waits: waiting ? this.run.openWaits : [],
+      kept: waiting && !this.run.port ? this.run.keptJson() : {},
+    }
+  }
+
+  /** Whether anybody observes: where nobody does, events need not be made. */
+  get observed(): boolean {
+    return this.run.observers.length > 0
+  }
+
+  /** Tell the observers. What they throw is theirs. */
+  tell(body: EventBody, phase: 'live' | 'replay' = this.phase, seq: Seq = this.seq): void {
+    if (!this.observed) return
+    const id = { runId: this.eventRunId, seq: seq.next() }
+    const event = { ...body, id, phase, agent: this.state.spec.name } as AgentEvent
+    for (const { observe, observeReplay } of this.run.observers) {
+      if (phase === 'replay' && !observeReplay) continue
+      try {
+        observe?.(event)
+      } catch {
+        // An observer has no say in the run.
+      }
+    }
+  }
+
+  /** @throws `CANCELLED` once the run is cancelled */
+  checkCancelled(): void {
+    const { error } = this.run.cancellation
+    if (error) throw error
+  }
+}
+
+const buses = new WeakMap<AgentDefinition, HookBus>()
+
+/** The bus of an agent: made once, shared by its runs. */
+export function busOf(definition: AgentDefinition): HookBus {
+  let bus = buses.get(definition)
+  if (!bus) {
+    bus = new HookBus(definition.plugins)
+    buses.set(definition, bus)
+  }
+  return bus
+}
+
+/** The error that takes a run out of the loop until its waits are answered. */
+export function suspended(waits: readonly OpenWait[]): HoldfastError {
+  return new HoldfastError({
+    code: 'SUSPENDED',
+    kind: 'suspended',
+    message: `the run waits for ${waits.map(({ id }) => id).join(', ')}: answer it, and let this error pass`,
+  })
+}

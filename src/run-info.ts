@@ -1,0 +1,22 @@
+/** What a durability plugin is told of the run that a step belongs to, and the scope that it may open around steps. */
+import type { AgentSpec } from './spec.ts'
+import type { StepDescriptor } from './step.ts'
+
+/**
+ * Opened by the loop around everything that hooks wrapped around a step, for all steps of a batch in one tick and in
+ * their order; around a sub-agent; and around the whole run (a step of kind `agent` with the id `run`).
+ */
+export type StepScope = <T>(step: StepDescriptor, body: () => Promise<T>, run: RunInfo) => Promise<T>
+
+/** The run, as a durability plugin is told of it. */
+export interface RunInfo {
+  readonly runId: string
+  readonly agent: string
+  /** Of the run, as it was pinned; known once it has started. */
+  readonly spec: AgentSpec
+  readonly onWait: 'return' | 'block'
+  /** Aborts when the run is cancelled. */
+  readonly signal: AbortSignal
+  /** Cancel the run: running steps see it by their `signal`, and its result says `cancelled`. */
+  cancel(reason?: string): void
+}

@@ -1,0 +1,269 @@
+/**
+ * A slot: one step on its way through hooks and engine. From the inside out: what does the work, the durable part, the
+ * gate (which counts executions and checks what comes back), then whatever hooks wrapped around it.
+ */
+import type { ErrorJson } from './errors.ts'
+import { errorFromJson, HoldfastError, unreachable } from './errors.ts'
+import { performStep } from './execute.ts'
+import { callHook } from './hooks/hook-bus.ts'
+import type { Json } from './json.ts'
+import type { Frame } from './run-context.ts'
+import { suspended } from './run-context.ts'
+import type { Seq } from './seq.ts'
+import type { Step, StepContext, StepDescriptor, StepInput, StepKind, StepOutput, StepRecord, WaitInput } from './step.ts'
+import { bareStep, currentStep, deepFreeze, executionId, fingerprint, pass } from './step.ts'
+import { delay } from './stop.ts'
+
+const SEAM = { model: 'BeforeModelCall', tool: 'BeforeToolCall', task: 'BeforeTask', wait: 'BeforeWait' } as const
+
+export interface SlotOptions {
+  readonly seq?: Seq
+  /** The work of a sub-agent, which is no single step. */
+  readonly body?: (step: Step) => Promise<Json>
+}
+
+export class Slot<K extends StepKind = StepKind> {
+  readonly frame: Frame
+  readonly descriptor: StepDescriptor<K>
+  readonly seq: Seq | undefined
+  /** What runs: the gate, and what hooks made of it. */
+  step: Step<K>
+  /** Plugins whose hooks put something into `event.step`. */
+  readonly touched: Set<string> = new Set()
+  /** Why a hook refused the step. */
+  denied: string | undefined
+  /** Whether the work was done in this process, in the last execution. */
+  live = false
+  executions = 0
+  readonly #body: ((step: Step) => Promise<Json>) | undefined
+  #durable: { run(context?: StepContext): Promise<unknown> }
+  #settled = false
+  #reached: Step<K> | undefined
+  /** For the events of the present execution. */
+  #seq: Seq | undefined
+  /** The mark of a `once` step was found in the record: it had started before, and nobody knows how it ended. */
+  #lost = false
+
+  private constructor(frame: Frame, descriptor: StepDescriptor<K>, options: SlotOptions) {
+    this.frame = frame
+    this.descriptor = descriptor
+    this.#body = options.body
+    this.seq = frame.observed ? (options.seq ?? frame.seq).child() : undefined
+    deepFreeze(descriptor.input)
+    const gate: Step<K> = { ...descriptor, run: (context) => this.#throughGate(gate, context) }
+    this.step = bareStep(gate, () => {
+      this.#settled = true
+    })
+    const bare: Step<K> = { ...descriptor, run: (context) => this.#perform(currentStep(bare, context), context) as never }
+    this.#durable = bareStep(bare)
+  }
+
+  /** A slot whose step has its durable part in place, before any other hook has seen it. */
+  static async open<K extends StepKind>(frame: Frame, descriptor: StepDescriptor<K>, options: SlotOptions = {}): Promise<Slot<K>> {
+    const slot = new Slot(frame, descriptor, options)
+    const { port, durable } = frame.run
+    if (!port || descriptor.kind === 'agent') return slot
+    const name = SEAM[descriptor.kind as Exclude<StepKind, 'agent'>]
+    const hook = durable[name] as ((event: unknown) => Promise<void> | void) | undefined
+    if (!hook) throw noPlace(port.engine, descriptor)
+    const event = { step: slot.#durable, run: frame.viewFor(port.engine) }
+    await callHook(port.engine, name, hook, event as never)
+    slot.#durable = event.step
+    return slot
+  }
+
+  /** Put a step of a hook in. */
+  replace(step: Step<K>, plugin: string): void {
+    const { kind, id } = this.descriptor
+    if (typeof step?.run !== 'function' || step.kind !== kind || step.id !== id) {
+      throw new HoldfastError({
+        code: 'STEP_NOT_RECORDED',
+        message: `plugin '${plugin}' put something into event.step that is not step ${id} of kind ${kind}. Make it with wrapStep, withInput or settledStep.`,
+        details: { step: id, plugin },
+      })
+    }
+    this.touched.add(plugin)
+    this.step = step
+  }
+
+  /** Run the step as hooks made it. Rejects if it ends by any way but its durable part or `settledStep`. */
+  async run(): Promise<StepOutput<K>> {
+    this.#reached = undefined
+    this.#settled = false
+    try {
+      const output = await this.step.run()
+      this.#checkReached(undefined)
+      return output
+    } catch (error) {
+      this.#checkReached(error)
+      throw error
+    }
+  }
+
+  #checkReached(cause: unknown): void {
+    if (this.#settled) return
+    const { id } = this.descriptor
+    const plugins = [...this.touched]
+    const by = plugins.length > 0 ? ` (touched by ${plugins.join(', ')})` : ''
+    const lostInput = this.#reached && this.#reached.input !== this.step.input
+    if (this.#reached && !lostInput) return
+    throw new HoldfastError({
+      code: 'STEP_NOT_RECORDED',
+      message: lostInput
+        ? `step ${id} ran with another input than event.step has${by}. Change it with withInput, and pass the context on in a run() of your own.`
+        : `step ${id} settled without its durable part${by}: on replay nobody would know. Call run(), or answer with settledStep.`,
+      details: { step: id, plugins },
+      cause,
+    })
+  }
+
+  async #throughGate(own: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
+    const now = { ...currentStep(own, context), execution: ++this.executions }
+    this.#reached = now
+    this.live = false
+    this.#seq = this.seq?.child()
+    if (now.kind === 'tool' && now.policy.effect === 'once') await this.#markStarted(now as Step<'tool'>)
+    const replaying = this.frame.run.port?.isReplaying?.() ?? false
+    let failure: ErrorJson | undefined
+    try {
+      const result = await this.#durable.run(pass(context ?? {}, now))
+      if (now.kind === 'agent' || now.kind === 'wait') return result as StepOutput<K>
+      const record = result as StepRecord
+      this.#checkRecord(now, record)
+      failure = record.error
+      if (record.error) throw errorFromJson(record.error)
+      return record.output as StepOutput<K>
+    } finally {
+      if (now.kind !== 'agent') this.frame.phase = this.live && !replaying ? 'live' : 'replay'
+      this.#tellFinished(now, failure)
+    }
+  }
+
+  /** Divergence is found here, for every engine: what was recorded says of which step it is. */
+  #checkRecord(now: StepDescriptor<K>, record: StepRecord): void {
+    if (!record || typeof record.of !== 'string') {
+      throw new HoldfastError({
+        code: 'STEP_NOT_RECORDED',
+        message: `engine '${this.frame.run.port?.engine}' gave no record for step ${now.id}: its execute() must give back what run() gave.`,
+        details: { step: now.id },
+      })
+    }
+    if (record.of === '') return
+    const expected = fingerprint(now)
+    if (record.of === expected) return
+    const plugins = [...this.touched]
+    throw new HoldfastError({
+      code: 'DIVERGED',
+      message:
+        `step ${executionId(now)} is not the one that was recorded: now ${expected}, recorded ${record.of}` +
+        `${plugins.length > 0 ? `; touched by ${plugins.join(', ')}` : ''}. Nothing recorded was changed: ` +
+        'roll back, or make the new version do the same as before for runs in flight.',
+      details: { step: now.id, now: expected, recorded: record.of, plugins },
+    })
+  }
+
+  /** The innermost: do the work. Gives a record, but for waits and sub-agents, which have none of their own. */
+  async #perform(step: Step<K>, context: StepContext | undefined): Promise<unknown> {
+    const { run, state, definition } = this.frame
+    this.live = true
+    if (step.kind === 'wait') return this.#wait(step as unknown as Step<'wait'>)
+    if (this.#body) {
+      this.#tellStarted(step, this.frame.phase)
+      return this.#body(step as unknown as Step)
+    }
+    const id = executionId(step)
+    const kept = run.port ? undefined : run.kept(id)
+    if (kept !== undefined) {
+      this.live = false
+      return { of: '', ...(kept as object) }
+    }
+    if (this.#lost) return { of: fingerprint(step), error: lostError(step) }
+    this.#tellStarted(step, 'live')
+    const record = await performStep(definition, step, {
+      ...context,
+      runId: run.runId,
+      spec: state.spec,
+      context: run.context,
+      messages: (base) => state.messages.slice(0, base.length),
+      retries: run.port?.supports.retries ? 'engine' : 'here',
+      onStop: run.cancellation.onStop,
+      ...(run.streams && { streams: run.streams }),
+      ...(run.payloads && { payloads: run.payloads }),
+      ...(run.onChunk && { onChunk: run.onChunk }),
+    })
+    if (run.port) return { of: fingerprint(step), ...record }
+    run.keepRecord(id, step, record)
+    return { of: '', ...record }
+  }
+
+  /** Without an engine: a timer runs in this process, a person is waited for outside of it. */
+  async #wait(step: Step<'wait'>): Promise<StepOutput<'wait'>> {
+    const input: WaitInput = step.input
+    switch (input.type) {
+      case 'timer':
+        await delay(input.duration, this.frame.run.cancellation.onStop)
+        return { timedOut: true }
+      case 'approval':
+      case 'interrupt':
+      case 'unknown-outcome':
+        throw suspended([{ id: step.id, input }])
+      default:
+        return unreachable(input)
+    }
+  }
+
+  /**
+   * Record that a `once` step starts, before it does: where the mark is found in the record and the step's outcome is not,
+   * the process died in between, and nobody knows what became of it.
+   */
+  async #markStarted(step: Step<'tool'>): Promise<void> {
+    const { port } = this.frame.run
+    if (!port || port.supports.once) return
+    const suffix = step.execution === 1 ? '' : `/${step.execution}`
+    const mark = await Slot.open<'task'>(
+      this.frame,
+      {
+        kind: 'task',
+        id: `${step.id}/started${suffix}`,
+        execution: 1,
+        name: 'holdfast.started',
+        input: { input: step.input as StepInput<'tool'> },
+        policy: { effect: 'once' },
+      },
+      this.seq ? { seq: this.seq } : {},
+    )
+    await mark.run()
+    this.#lost = !mark.live
+  }
+
+  #tellStarted(step: StepDescriptor<K>, phase: 'live' | 'replay'): void {
+    if (this.#seq) this.frame.tell({ type: 'step-started', step: told(step) }, phase, this.#seq)
+  }
+
+  #tellFinished(step: StepDescriptor<K>, error: ErrorJson | undefined): void {
+    if (!this.#seq || step.kind === 'wait') return
+    if (!this.live) this.#tellStarted(step, 'replay')
+    this.frame.tell({ type: 'step-finished', step: told(step), ...(error && { error }) }, this.frame.phase, this.#seq)
+  }
+}
+
+function told({ kind, id, execution, name, input, policy }: StepDescriptor): StepDescriptor {
+  return { kind, id, execution, name, input, policy }
+}
+
+function lostError(step: StepDescriptor): ErrorJson {
+  return {
+    code: 'OUTCOME_UNKNOWN',
+    kind: 'terminal',
+    message: `step ${step.id} had started when its process ended, and whether it took effect is not known. Give the tool a reconcile function, or find out and answer.`,
+    details: { step: step.id },
+  }
+}
+
+function noPlace(engine: string, { kind, id }: StepDescriptor): HoldfastError {
+  return new HoldfastError({
+    code: 'UNSUPPORTED',
+    message: `engine '${engine}' can't do step ${id}: its plugin has no place for steps of kind ${kind}.`,
+    details: { step: id, engine },
+  })
+}
