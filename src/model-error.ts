@@ -74,6 +74,7 @@ function isTransient(error: unknown): boolean {
   for (const source of [error, nested]) {
     for (const key of ['type', 'code']) {
       const value = read(source, key)
+      if (typeof value === 'number' && (value === 429 || (value >= 500 && value < 600))) return true
       if (
         typeof value === 'string' &&
         /^(overloaded|rate_limit|server_error|internal_server|api_error|timeout)/.test(value)
