@@ -125,6 +125,8 @@ export class Frame {
       runId: run.runId,
       agent: state.spec.name,
       spec: state.spec,
+      context: run.context,
+      messages: (base) => this.state.messages.slice(0, base.length),
       onWait: run.onWait,
       signal: run.cancellation.signal,
       cancel: (reason) => run.cancellation.cancel(reason),

@@ -1,6 +1,8 @@
 /** What a durability plugin is told of the run that a step belongs to, and the scope that it may open around steps. */
+import type { Json } from './json.ts'
+import type { Message } from './message.ts'
 import type { AgentSpec } from './spec.ts'
-import type { StepDescriptor } from './step.ts'
+import type { Base, StepDescriptor } from './step.ts'
 
 /**
  * Opened by the loop around everything that hooks wrapped around a step, for all steps of a batch in one tick and in
@@ -14,6 +16,10 @@ export interface RunInfo {
   readonly agent: string
   /** Of the run, as it was pinned; known once it has started. */
   readonly spec: AgentSpec
+  /** JSON that the run was started with. */
+  readonly context: Json
+  /** The messages of a prefix of this agent's conversation: for a worker that lacks them. */
+  messages(base: Base): readonly Message[]
   readonly onWait: 'return' | 'block'
   /** Aborts when the run is cancelled. */
   readonly signal: AbortSignal

@@ -164,7 +164,7 @@ export class Slot<K extends StepKind = StepKind> {
 
   /** The innermost: do the work. Gives a record, but for waits and sub-agents, which have none of their own. */
   async #perform(step: Step<K>, context: StepContext | undefined): Promise<unknown> {
-    const { run, state, definition } = this.frame
+    const { run, state, definition, info } = this.frame
     this.live = true
     if (step.kind === 'wait') return this.#wait(step as unknown as Step<'wait'>)
     if (this.#body) {
@@ -184,7 +184,7 @@ export class Slot<K extends StepKind = StepKind> {
       runId: run.runId,
       spec: state.spec,
       context: run.context,
-      messages: (base) => state.messages.slice(0, base.length),
+      messages: info.messages,
       retries: run.port?.supports.retries ? 'engine' : 'here',
       onStop: run.cancellation.onStop,
       ...(run.streams && { streams: run.streams }),
