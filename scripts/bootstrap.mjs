@@ -27,7 +27,9 @@ function read(path) {
   }
 }
 
-const wanted = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+const wanted = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex')
 const isInstalled = () => read(stamp) === wanted
 
 function isAlive(pid) {
