@@ -50,7 +50,10 @@ export type Script = (prompt: LanguageModelV4Prompt, turn: number, attempt: numb
  * at once, and a run that is resumed elsewhere gets the reply that is due. Conversations that start with assistant messages,
  * or are compacted, want a function. A turn without a reply is an error that says so.
  */
-export function scriptedModel(replies: readonly Scripted[] | Script, options: ScriptedModelOptions = {}): ScriptedModel {
+export function scriptedModel(
+  replies: readonly Scripted[] | Script,
+  options: ScriptedModelOptions = {},
+): ScriptedModel {
   const { provider = 'scripted', modelId = 'scripted' } = options
   const calls: ScriptedCall[] = []
   const asked = new Map<string, number>()
@@ -64,7 +67,9 @@ export function scriptedModel(replies: readonly Scripted[] | Script, options: Sc
     calls.push({ turn, attempt, prompt, options: asking })
     const scripted = typeof replies === 'function' ? await replies(prompt, turn, attempt) : replies[turn - 1]
     if (!scripted) {
-      throw new Error(`scriptedModel '${modelId}' has no reply for turn ${turn}. Add one to its ${replies.length} replies.`)
+      throw new Error(
+        `scriptedModel '${modelId}' has no reply for turn ${turn}. Add one to its ${replies.length} replies.`,
+      )
     }
     const reply = choose(scripted, attempt)
     await waitFor(reply.latency ?? options.latency ?? 0, signalOf(asking, options))
@@ -120,11 +125,13 @@ function waitFor(latency: Latency, signal: AbortSignal | undefined): Promise<voi
       how()
     }
     signal?.addEventListener('abort', abort, { once: true })
-    if (typeof until !== 'number') until.then(() => settle(resolve), (error: unknown) => settle(() => reject(error)))
+    if (typeof until !== 'number')
+      until.then(
+        () => settle(resolve),
+        (error: unknown) => settle(() => reject(error)),
+      )
   })
 }
-
-
 
 interface Controller {
   enqueue(part: LanguageModelV4StreamPart): void

@@ -115,7 +115,11 @@ export interface FailureOptions {
 }
 
 /** The call fails, 503 unless said otherwise, as an `APICallError` of the AI SDK that may be tried again. */
-export function retryableFailure({ statusCode = 503, message = 'overloaded', retryAfter }: FailureOptions = {}): ScriptedReply {
+export function retryableFailure({
+  statusCode = 503,
+  message = 'overloaded',
+  retryAfter,
+}: FailureOptions = {}): ScriptedReply {
   return { parts: [], failure: apiCallError(message, statusCode, true, retryAfter) }
 }
 

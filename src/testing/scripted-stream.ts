@@ -27,7 +27,8 @@ export function* streamPartsOf(reply: ScriptedReply, settings: StreamSettings): 
       case 'reasoning': {
         const id = String(index)
         yield { type: `${part.type}-start`, id }
-        for (const delta of cut(part.text, part.pieces ?? settings.pieces)) yield { type: `${part.type}-delta`, id, delta }
+        for (const delta of cut(part.text, part.pieces ?? settings.pieces))
+          yield { type: `${part.type}-delta`, id, delta }
         yield { type: `${part.type}-end`, id, ...metadataOf(part) }
         break
       }
@@ -85,7 +86,11 @@ export function finishOf(
   }
 }
 
-function callOf(part: ScriptedToolCall, turn: number, index: number): Extract<LanguageModelV4Content, { type: 'tool-call' }> {
+function callOf(
+  part: ScriptedToolCall,
+  turn: number,
+  index: number,
+): Extract<LanguageModelV4Content, { type: 'tool-call' }> {
   const { toolName, providerExecuted, dynamic } = part
   return {
     type: 'tool-call',
@@ -98,15 +103,21 @@ function callOf(part: ScriptedToolCall, turn: number, index: number): Extract<La
   }
 }
 
-function metadataOf(part: Extract<ScriptedPart, { type: 'text' | 'reasoning' | 'tool-call' }>): Pick<typeof part, 'providerMetadata'> {
+function metadataOf(
+  part: Extract<ScriptedPart, { type: 'text' | 'reasoning' | 'tool-call' }>,
+): Pick<typeof part, 'providerMetadata'> {
   return part.providerMetadata ? { providerMetadata: part.providerMetadata } : {}
 }
 
 function cut(text: string, pieces: Pieces | undefined): readonly string[] {
   if (typeof pieces === 'object') {
     if (pieces.join('') === text) return pieces
-    throw new Error(`The pieces of a scripted part make up ${JSON.stringify(pieces.join(''))}, but its text is ${JSON.stringify(text)}.`)
+    throw new Error(
+      `The pieces of a scripted part make up ${JSON.stringify(pieces.join(''))}, but its text is ${JSON.stringify(text)}.`,
+    )
   }
   const size = Math.max(1, pieces ?? text.length)
-  return Array.from({ length: Math.ceil(text.length / size) }, (_, index) => text.slice(index * size, (index + 1) * size))
+  return Array.from({ length: Math.ceil(text.length / size) }, (_, index) =>
+    text.slice(index * size, (index + 1) * size),
+  )
 }
