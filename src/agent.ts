@@ -135,7 +135,9 @@ export class Agent implements RunnableAgent {
 
   #checkOpen(what: string): void {
     if (this.#definition) {
-      throw invalid(`${what}() came after the first run of agent '${this.name}': an agent does not change while it serves runs.`)
+      throw invalid(
+        `${what}() came after the first run of agent '${this.name}': an agent does not change while it serves runs.`,
+      )
     }
   }
 }
@@ -198,11 +200,14 @@ function isSpec(options: AgentOptions | AgentSpec): options is AgentSpec {
 function checked(options: RunOptions): RunOptions {
   const { context, messages } = options
   const runId: Json | undefined = options.runId
-  if (runId !== undefined && (typeof runId !== 'string' || runId === '')) throw invalid('runId must be a text that is not empty.')
+  if (runId !== undefined && (typeof runId !== 'string' || runId === ''))
+    throw invalid('runId must be a text that is not empty.')
   return {
     ...options,
     ...(context !== undefined && { context: toJson(context, 'options.context') }),
-    ...(messages && { messages: toJson(messages, 'options.messages') as unknown as NonNullable<RunOptions['messages']> }),
+    ...(messages && {
+      messages: toJson(messages, 'options.messages') as unknown as NonNullable<RunOptions['messages']>,
+    }),
   }
 }
 

@@ -16,7 +16,12 @@ export interface Approvable extends ModelToolCall {
 }
 
 /** Ask for an approval, or go by the answer: deny the step, or give it the input that the person chose. */
-export async function approve(frame: Frame, slot: Slot<'tool' | 'agent'>, call: Approvable, pending: PendingWait[]): Promise<void> {
+export async function approve(
+  frame: Frame,
+  slot: Slot<'tool' | 'agent'>,
+  call: Approvable,
+  pending: PendingWait[],
+): Promise<void> {
   const input: Json = slot.step.input
   if (!(await isNeeded(frame, slot, call, input))) return
   const of = digest(input)

@@ -53,7 +53,10 @@ export class Asking implements Asks {
   }
 
   async sleep(plugin: string, duration: Duration): Promise<void> {
-    const input: Unbound<TimerWait> = { type: 'timer', duration: toMilliseconds(duration, `sleep of plugin '${plugin}'`) }
+    const input: Unbound<TimerWait> = {
+      type: 'timer',
+      duration: toMilliseconds(duration, `sleep of plugin '${plugin}'`),
+    }
     this.#ask(`timer/${plugin}`, input, undefined, 'sleep')
   }
 
@@ -86,7 +89,12 @@ export class Asking implements Asks {
     throw outcome.error
   }
 
-  #ask(path: string, input: Unbound<InterruptWait> | Unbound<TimerWait>, timeout: Duration | undefined, where: string): WaitOutput {
+  #ask(
+    path: string,
+    input: Unbound<InterruptWait> | Unbound<TimerWait>,
+    timeout: Duration | undefined,
+    where: string,
+  ): WaitOutput {
     const of = digest(input as unknown as Json)
     const id = this.#idFor(path)
     const known = keptAnswer(this.#frame, id, of)

@@ -76,7 +76,11 @@ export async function prepare<K extends StepKind>(
   }
 }
 
-async function prepareItem<K extends StepKind>(frame: Frame, item: BatchItem<K>, pending: PendingWait[]): Promise<Slot<K>> {
+async function prepareItem<K extends StepKind>(
+  frame: Frame,
+  item: BatchItem<K>,
+  pending: PendingWait[],
+): Promise<Slot<K>> {
   const { step, call, body } = item
   const asks = new Asking(frame, step.id, pending)
   let slot: Slot<K> | undefined
@@ -117,7 +121,11 @@ async function runItem<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): P
   return resolveUnknown(slot as unknown as Slot<'tool'>, item.call, outcome.error) as Promise<StepOutcome<K>>
 }
 
-async function afterItem<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>, first: ItemOutcome<K>): Promise<ItemOutcome<K>> {
+async function afterItem<K extends StepKind>(
+  slot: Slot<K>,
+  item: BatchItem<K>,
+  first: ItemOutcome<K>,
+): Promise<ItemOutcome<K>> {
   let outcome = first
   while (outcome.status !== 'denied' && (await after(slot.frame, slot, outcome, item.call?.toolCallId))) {
     outcome = await inScope(slot, item)

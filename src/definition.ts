@@ -22,7 +22,10 @@ export interface AgentDefinition {
 }
 
 /** Makes a shorter conversation of a long one. It runs inside a recorded step: I/O is fine. */
-export type CompactWith = (messages: readonly Message[], context: TaskContext) => Promise<readonly Message[]> | readonly Message[]
+export type CompactWith = (
+  messages: readonly Message[],
+  context: TaskContext,
+) => Promise<readonly Message[]> | readonly Message[]
 
 /** A tool: its declaration, and what runs it where the app is. Made by `tool()`, `agentTool()`, `providerTool()`. */
 export interface Tool {

@@ -11,7 +11,8 @@ const UNITS: { readonly [unit: string]: number } = { ms: 1, s: 1_000, m: 60_000,
  * @throws `CONFIG_INVALID` for what is none
  */
 export function toMilliseconds(duration: Duration, where: string): number {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(typeof duration === 'number' ? `${duration}ms` : duration) ?? []
+  const [, amount, unit] =
+    /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(typeof duration === 'number' ? `${duration}ms` : duration) ?? []
   if (amount === undefined || unit === undefined) {
     throw new HoldfastError({
       code: 'CONFIG_INVALID',

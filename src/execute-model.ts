@@ -85,7 +85,8 @@ async function judgeCall(attempt: AttemptContext, call: ModelReply['calls'][numb
     const names = attempt.spec.tools.map(({ name }) => name).join(', ')
     return { ...base, invalid: `There is no tool '${toolName}'. The tools are: ${names || 'none'}.` }
   }
-  if (call.inputText !== undefined) return { ...base, invalid: `The input of '${toolName}' is not JSON: ${call.inputText}` }
+  if (call.inputText !== undefined)
+    return { ...base, invalid: `The input of '${toolName}' is not JSON: ${call.inputText}` }
   const known = attempt.definition.tools.get(toolName)
   if (!known) {
     const problems = checkJsonSchema(declared.inputSchema, input)
@@ -100,11 +101,15 @@ async function judgeCall(attempt: AttemptContext, call: ModelReply['calls'][numb
   }
   const { runId, context = null } = attempt
   const needsApproval =
-    declared.approval === 'always' || (declared.approval === 'maybe' && ((await known.approval?.(parsed, { runId, context })) ?? true))
+    declared.approval === 'always' ||
+    (declared.approval === 'maybe' && ((await known.approval?.(parsed, { runId, context })) ?? true))
   return { ...base, ...(needsApproval && { needsApproval }) }
 }
 
-async function judgeOutput(attempt: AttemptContext, message: AssistantMessage): Promise<Pick<ModelOutput, 'output' | 'outputInvalid'>> {
+async function judgeOutput(
+  attempt: AttemptContext,
+  message: AssistantMessage,
+): Promise<Pick<ModelOutput, 'output' | 'outputInvalid'>> {
   let value: Json
   try {
     value = JSON.parse(textOf(message)) as Json
@@ -113,5 +118,7 @@ async function judgeOutput(attempt: AttemptContext, message: AssistantMessage): 
   }
   const schema = attempt.definition.output ?? attempt.spec.output ?? {}
   const result = await validateWith(schema, value)
-  return result.ok ? { output: toJson(result.value, `step ${attempt.step.id}: structured output`) } : { outputInvalid: result.message }
+  return result.ok
+    ? { output: toJson(result.value, `step ${attempt.step.id}: structured output`) }
+    : { outputInvalid: result.message }
 }

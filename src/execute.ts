@@ -75,7 +75,8 @@ async function attemptStep(
   const attemptScope = new Attempt()
   const off = onStop?.(attemptScope.stop)
   const { timeout } = step.policy
-  const timer = timeout === undefined ? undefined : setTimeout(() => attemptScope.stop(timedOut(step, timeout)), timeout)
+  const timer =
+    timeout === undefined ? undefined : setTimeout(() => attemptScope.stop(timedOut(step, timeout)), timeout)
   const publisher = StepPublisher.of(step, context)
   const attempt: AttemptContext = {
     ...context,

@@ -75,7 +75,6 @@ export {
 export { resultOf } from './result.ts'
 export type {
   AgentRuns,
-  ResultStatus,
   RunHandle,
   RunInput,
   RunnableAgent,
@@ -86,7 +85,7 @@ export type {
   RunSummary,
   StartOptions,
 } from './run.ts'
-export type { RunInfo, StepScope } from './run-info.ts'
+export type { ResultStatus, RunInfo, StepScope } from './run-info.ts'
 export type { InputSchema } from './schema.ts'
 export type { AgentSpec, CompactWhen, JsonSchema, Limits, ToolSpec } from './spec.ts'
 export {

@@ -9,7 +9,7 @@ import type { PlannedApproval, PlannedCall, RunState } from './machine.ts'
 import { addTokens, afterCancel, afterCompact, afterModel, afterTools, nextOf, startRun } from './machine.ts'
 import type { Message, ToolResultOutput, Usage } from './message.ts'
 import { addUsage, textOf } from './message.ts'
-import type { ResultStatus } from './run.ts'
+import type { ResultStatus } from './run-info.ts'
 import { busOf, Frame } from './run-context.ts'
 import { needTask } from './stepping.ts'
 import type { ApprovalAnswer, Step, StepDescriptor } from './step.ts'
@@ -127,7 +127,10 @@ async function runSubAgent(frame: Frame, step: Step<'agent'>): Promise<RunState>
   const { kind, id, name, policy } = step
   await invoke(child, { kind, id, execution: 1, name, input: step.input, policy })
   if (child.state.status === 'limit') {
-    throw new HoldfastError({ code: 'LIMIT_REACHED', message: `sub-agent '${name}' ended early: ${child.state.reason}` })
+    throw new HoldfastError({
+      code: 'LIMIT_REACHED',
+      message: `sub-agent '${name}' ended early: ${child.state.reason}`,
+    })
   }
   return child.state
 }
@@ -143,7 +146,11 @@ function requireAgent({ spec, tools }: AgentDefinition, name: string): AgentDefi
   })
 }
 
-function askProviderApproval(frame: Frame, approval: PlannedApproval & { readonly of: string }, pending: PendingWait[]): void {
+function askProviderApproval(
+  frame: Frame,
+  approval: PlannedApproval & { readonly of: string },
+  pending: PendingWait[],
+): void {
   const { waitId, of, tool, input, request } = approval
   const known = keptAnswer(frame, waitId, of)
   if (known.output) return

@@ -118,7 +118,9 @@ export function nextOf(state: RunState): Next {
   const { phase } = state
   switch (phase.type) {
     case 'model':
-      return mustCompact(state) ? { type: 'compact', step: compactStep(state) } : { type: 'model', step: modelStep(state) }
+      return mustCompact(state)
+        ? { type: 'compact', step: compactStep(state) }
+        : { type: 'model', step: modelStep(state) }
     case 'tools':
       return {
         type: 'tools',
@@ -163,7 +165,11 @@ export function afterTools(
   results: readonly ToolResultOutput[],
   answers: readonly { readonly approved: boolean; readonly reason?: string }[] = [],
 ): RunState {
-  return checkLimits({ ...state, messages: [...state.messages, toolMessage(state, results, answers)], phase: { type: 'model' } })
+  return checkLimits({
+    ...state,
+    messages: [...state.messages, toolMessage(state, results, answers)],
+    phase: { type: 'model' },
+  })
 }
 
 /** The conversation was compacted: a new base begins. */
@@ -178,7 +184,10 @@ export function afterCancel(state: RunState, reason: string | undefined): RunSta
   const { phase } = state
   const open = phase.type === 'tools'
   const results: ToolResultOutput[] = open
-    ? phase.calls.map(() => ({ type: 'error-text', value: 'The run was cancelled before this call had a known outcome.' }))
+    ? phase.calls.map(() => ({
+        type: 'error-text',
+        value: 'The run was cancelled before this call had a known outcome.',
+      }))
     : []
   return {
     ...state,

@@ -1,7 +1,7 @@
 /** What observers are told: spans, logs and live views are made from it. */
 import type { ErrorJson } from './errors.ts'
 import type { Message } from './message.ts'
-import type { ResultStatus } from './run.ts'
+import type { ResultStatus } from './run-info.ts'
 import type { StepDescriptor, WaitInput, WaitOutput } from './step.ts'
 
 export type AgentEvent = AgentEventBase &

@@ -11,12 +11,17 @@ import type { Reconciled } from './step.ts'
 import { keptAnswer, openWaits } from './waits.ts'
 
 /** Ask the tool's `reconcile`; if that can't tell, a person; else it is an error that the model sees. */
-export async function resolveUnknown(slot: Slot<'tool'>, call: Approvable, error: HoldfastError): Promise<StepOutcome<'tool'>> {
+export async function resolveUnknown(
+  slot: Slot<'tool'>,
+  call: Approvable,
+  error: HoldfastError,
+): Promise<StepOutcome<'tool'>> {
   let unknown = error
   for (;;) {
     const found = await findOut(slot, call)
     if (found.status === 'done') return { status: 'ok', output: found.output }
     if (found.status === 'unknown') return { status: 'error', error: unknown }
+    slot.permitAnother()
     const outcome = await outcomeOf(slot)
     if (outcome.status === 'ok' || outcome.error.code !== 'OUTCOME_UNKNOWN') return outcome
     unknown = outcome.error
@@ -38,7 +43,10 @@ async function findOut(slot: Slot<'tool'>, { tool }: Approvable): Promise<Reconc
         execution: 1,
         name: 'holdfast.reconcile',
         input: { tool: tool.name, input, stepId: id, idempotencyKey: idempotencyKey(frame.run.runId, id) },
-        policy: { effect: 'repeatable', retry: { maxAttempts: 3, initialInterval: 1_000, backoff: 2, maxInterval: 60_000 } },
+        policy: {
+          effect: 'repeatable',
+          retry: { maxAttempts: 3, initialInterval: 1_000, backoff: 2, maxInterval: 60_000 },
+        },
       },
       options,
     )

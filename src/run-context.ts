@@ -15,7 +15,11 @@ import { fingerprint } from './step.ts'
 import { Cancellation } from './stop.ts'
 import type { PayloadStore, StreamChunk, StreamSink } from './stream.ts'
 
-export type EventBody = AgentEvent extends infer E ? (E extends AgentEvent ? Omit<E, 'id' | 'phase' | 'agent'> : never) : never
+export type EventBody = AgentEvent extends infer E
+  ? E extends AgentEvent
+    ? Omit<E, 'id' | 'phase' | 'agent'>
+    : never
+  : never
 
 /** What a batch already has: a step's outcome with the step, or a wait's with the digest that it is bound to. */
 type Kept = { readonly step: StepDescriptor; readonly record: Omit<StepRecord, 'of'> } | { readonly json: Json }
@@ -113,7 +117,13 @@ export class Frame {
   readonly #views = new Map<string, HookRun>()
 
   /** @param told messages at the start of the conversation that are not new */
-  constructor(run: RunContext, definition: AgentDefinition, bus: HookBus, state: RunState, told: number = state.messages.length) {
+  constructor(
+    run: RunContext,
+    definition: AgentDefinition,
+    bus: HookBus,
+    state: RunState,
+    told: number = state.messages.length,
+  ) {
     this.run = run
     this.definition = definition
     this.bus = bus

@@ -4,6 +4,9 @@ import type { Message } from './message.ts'
 import type { AgentSpec } from './spec.ts'
 import type { Base, StepDescriptor } from './step.ts'
 
+/** How a run ended, or that it waits. A run that failed has no result: it rejects. */
+export type ResultStatus = 'completed' | 'waiting' | 'limit' | 'cancelled'
+
 /**
  * Opened by the loop around everything that hooks wrapped around a step, for all steps of a batch in one tick and in
  * their order; around a sub-agent; and around the whole run (a step of kind `agent` with the id `run`).

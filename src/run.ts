@@ -4,15 +4,13 @@ import type { Json } from './json.ts'
 import type { Message, Usage, UserPart } from './message.ts'
 import type { RunState } from './machine.ts'
 import type { AgentPlugin } from './plugin.ts'
+import type { ResultStatus } from './run-info.ts'
 import type { AgentSpec } from './spec.ts'
 import type { OpenWait } from './step.ts'
 import type { StreamChunk } from './stream.ts'
 
 /** What a run is started with: a text, or content parts. */
 export type RunInput = string | readonly UserPart[]
-
-/** How a run ended, or that it waits. A run that failed has no result: it rejects. */
-export type ResultStatus = 'completed' | 'waiting' | 'limit' | 'cancelled'
 
 export interface RunResult<Output = Json> {
   readonly runId: string

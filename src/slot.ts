@@ -10,7 +10,16 @@ import type { Json } from './json.ts'
 import type { Frame } from './run-context.ts'
 import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
-import type { Step, StepContext, StepDescriptor, StepInput, StepKind, StepOutput, StepRecord, WaitInput } from './step.ts'
+import type {
+  Step,
+  StepContext,
+  StepDescriptor,
+  StepInput,
+  StepKind,
+  StepOutput,
+  StepRecord,
+  WaitInput,
+} from './step.ts'
 import { bareStep, currentStep, deepFreeze, executionId, fingerprint, pass } from './step.ts'
 import { delay } from './stop.ts'
 
@@ -38,6 +47,7 @@ export class Slot<K extends StepKind = StepKind> {
   readonly #body: ((step: Step) => Promise<Json>) | undefined
   #durable: { run(context?: StepContext): Promise<unknown> }
   #settled = false
+  #once: Promise<StepOutput<K>> | undefined
   #reached: Step<K> | undefined
   /** For the events of the present execution. */
   #seq: Seq | undefined
@@ -50,16 +60,23 @@ export class Slot<K extends StepKind = StepKind> {
     this.#body = options.body
     this.seq = frame.observed ? (options.seq ?? frame.seq).child() : undefined
     deepFreeze(descriptor.input)
-    const gate: Step<K> = { ...descriptor, run: (context) => this.#throughGate(gate, context) }
+    const gate: Step<K> = { ...descriptor, run: (context) => this.#enter(gate, context) }
     this.step = bareStep(gate, () => {
       this.#settled = true
     })
-    const bare: Step<K> = { ...descriptor, run: (context) => this.#perform(currentStep(bare, context), context) as never }
+    const bare: Step<K> = {
+      ...descriptor,
+      run: (context) => this.#perform(currentStep(bare, context), context) as never,
+    }
     this.#durable = bareStep(bare)
   }
 
   /** A slot whose step has its durable part in place, before any other hook has seen it. */
-  static async open<K extends StepKind>(frame: Frame, descriptor: StepDescriptor<K>, options: SlotOptions = {}): Promise<Slot<K>> {
+  static async open<K extends StepKind>(
+    frame: Frame,
+    descriptor: StepDescriptor<K>,
+    options: SlotOptions = {},
+  ): Promise<Slot<K>> {
     const slot = new Slot(frame, descriptor, options)
     const { port, durable } = frame.run
     if (!port || descriptor.kind === 'agent') return slot
@@ -115,6 +132,18 @@ export class Slot<K extends StepKind = StepKind> {
       details: { step: id, plugins },
       cause,
     })
+  }
+
+  /** Only what `reconcile` or a person found (`not-done`) lets a `once` step run again. */
+  permitAnother(): void {
+    this.#once = undefined
+  }
+
+  /** A wrapper that retries gets the outcome of a `once` step's execution again: never a blind rerun. */
+  #enter(own: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
+    if (own.kind !== 'tool' || own.policy.effect !== 'once') return this.#throughGate(own, context)
+    this.#once ??= this.#throughGate(own, context)
+    return this.#once
   }
 
   async #throughGate(own: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {

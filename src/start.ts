@@ -57,7 +57,11 @@ async function openRun(
 ): Promise<RunState> {
   const bus = options.plugins?.length ? new HookBus(definition.plugins) : busOf(definition)
   const { messages } = options
-  const what = { input, ...(messages && { messages }), ...(options.context !== undefined && { context }) } as unknown as Json
+  const what = {
+    input,
+    ...(messages && { messages }),
+    ...(options.context !== undefined && { context }),
+  } as unknown as Json
   const step: StepDescriptor<'agent'> = {
     kind: 'agent',
     id: 'run',
@@ -70,7 +74,9 @@ async function openRun(
     const start = { runId, input, context, ...(messages && { messages }) }
     return new Frame(run, definition, bus, startRun(spec, start), messages?.length ?? 0)
   }
-  let frame = state ? new Frame(run, definition, bus, { ...state, status: 'running', waits: [], kept: {} }) : starting(definition.spec)
+  let frame = state
+    ? new Frame(run, definition, bus, { ...state, status: 'running', waits: [], kept: {} })
+    : starting(definition.spec)
   const body = async (): Promise<RunState> => {
     if (run.port?.dispatch === 'closure' && !state) frame = starting(await pinSpec(frame, what))
     try {
@@ -126,7 +132,8 @@ function checkPlugins(definition: AgentDefinition, extra: readonly AgentPlugin[]
     })
   }
   const [plugin] = durable
-  const lost = plugin?.durability?.dispatch === 'name' ? extra.find(({ middleware, tasks }) => middleware || tasks) : undefined
+  const lost =
+    plugin?.durability?.dispatch === 'name' ? extra.find(({ middleware, tasks }) => middleware || tasks) : undefined
   if (lost) {
     throw new HoldfastError({
       code: 'STEP_CLOSURE_LOST',
@@ -142,7 +149,9 @@ function checkSupported(spec: AgentSpec, plugin: AgentPlugin | undefined, { onWa
   const port = plugin?.durability
   if (!port) {
     if (onWait === 'block') {
-      throw unsupported("onWait: 'block' needs a durability plugin: without one nobody outside can answer. Leave it out and use agent.resume().")
+      throw unsupported(
+        "onWait: 'block' needs a durability plugin: without one nobody outside can answer. Leave it out and use agent.resume().",
+      )
     }
     return
   }

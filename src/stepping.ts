@@ -54,7 +54,12 @@ export async function before<K extends StepKind>(
   return slot
 }
 
-function beforeView<K extends StepKind>(frame: Frame, slot: Slot<K>, plugin: string, { asks, toolCallId }: BeforeOptions): object {
+function beforeView<K extends StepKind>(
+  frame: Frame,
+  slot: Slot<K>,
+  plugin: string,
+  { asks, toolCallId }: BeforeOptions,
+): object {
   return {
     get step() {
       return slot.step
@@ -91,18 +96,21 @@ export async function after<K extends StepKind>(
     outcome,
     ...(toolCallId !== undefined && { toolCallId }),
     retry: () => {
-      checkRetry(slot, outcome)
+      checkRetry(slot)
       again = true
     },
   }
-  await frame.bus.emit(name, (plugin) => ({ ...event, run: frame.viewFor(plugin) }) as unknown as HookEvents[typeof name])
+  await frame.bus.emit(
+    name,
+    (plugin) => ({ ...event, run: frame.viewFor(plugin) }) as unknown as HookEvents[typeof name],
+  )
   frame.checkCancelled()
   return again
 }
 
-function checkRetry(slot: Slot, outcome: StepOutcome<StepKind>): void {
+function checkRetry(slot: Slot): void {
   const { id, policy } = slot.descriptor
-  if (policy.effect !== 'once' || (outcome.status === 'error' && outcome.error.code !== 'OUTCOME_UNKNOWN')) return
+  if (policy.effect !== 'once') return
   throw new HoldfastError({
     code: 'UNSUPPORTED',
     message: `step ${id} has effect 'once' and may have taken effect: retry() would do it twice. Only its reconcile function can allow another execution.`,
@@ -129,7 +137,11 @@ export async function outcomeOf<K extends StepKind>(slot: Slot<K>): Promise<Step
 }
 
 /** A task, one after the other with what surrounds it. */
-export async function runTask(frame: Frame, descriptor: StepDescriptor<'task'>, options: SlotOptions = {}): Promise<StepOutcome<'task'>> {
+export async function runTask(
+  frame: Frame,
+  descriptor: StepDescriptor<'task'>,
+  options: SlotOptions = {},
+): Promise<StepOutcome<'task'>> {
   const slot = await before(frame, descriptor, options)
   const outcome: StepOutcome<'task'> = slot.denied === undefined ? await outcomeOf(slot) : denied(slot)
   await after(frame, slot, outcome)
@@ -137,7 +149,11 @@ export async function runTask(frame: Frame, descriptor: StepDescriptor<'task'>, 
 }
 
 /** Like `runTask`, for a task without which nothing goes on. */
-export async function needTask(frame: Frame, descriptor: StepDescriptor<'task'>, options: SlotOptions = {}): Promise<StepOutput<'task'>> {
+export async function needTask(
+  frame: Frame,
+  descriptor: StepDescriptor<'task'>,
+  options: SlotOptions = {},
+): Promise<StepOutput<'task'>> {
   const outcome = await runTask(frame, descriptor, options)
   if (outcome.status === 'error') throw outcome.error
   return outcome.output

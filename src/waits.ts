@@ -23,7 +23,11 @@ interface KeptAnswer {
  * The answer to a wait, if the batch has it. An answer is bound to the digest of what was asked: where that has changed
  * since, the wait has a new id and is asked anew.
  */
-export function keptAnswer(frame: Frame, id: string, of: string): { readonly id: string; readonly output?: WaitOutput } {
+export function keptAnswer(
+  frame: Frame,
+  id: string,
+  of: string,
+): { readonly id: string; readonly output?: WaitOutput } {
   for (let round = 1; ; round++) {
     const rounded = round === 1 ? id : `${id}/${round}`
     const kept = frame.run.kept(`wait:${rounded}`) as KeptAnswer | undefined
@@ -48,7 +52,8 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
     checkSupported(frame, wait)
     slots.push(await before(frame, descriptorOf(wait), seq ? { seq } : {}))
   }
-  for (const { descriptor } of slots) frame.tell({ type: 'wait-opened', waitId: descriptor.id, input: descriptor.input })
+  for (const { descriptor } of slots)
+    frame.tell({ type: 'wait-opened', waitId: descriptor.id, input: descriptor.input })
   const outcomes = await settle(slots.map((slot) => () => slot.run()))
   const open: OpenWait[] = []
   for (const [index, slot] of slots.entries()) {

@@ -9,9 +9,7 @@
 import type { HoldfastError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { Message, Usage } from '../message.ts'
-import type { RunInfo, StepScope } from '../run-info.ts'
-import type { ResultStatus } from '../run.ts'
-import type { JsonSchema } from '../spec.ts'
+import type { ResultStatus, RunInfo, StepScope } from '../run-info.ts'
 import type { Step, StepKind, StepOutput } from '../step.ts'
 
 export interface HookEvents {

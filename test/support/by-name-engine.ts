@@ -20,7 +20,7 @@ export type WorkerReply =
   | { readonly id: number; readonly failure: { readonly message: string; readonly retryAfter?: number } }
   /** The worker lacks the messages of a base: it asks the run. */
   | { readonly ask: number; readonly base: Base }
-  | { readonly started: string; readonly pid: number }
+  | { readonly started: string; readonly id: number }
 
 export class ByNameEngine {
   readonly journal: Map<string, string> = new Map()
@@ -93,7 +93,9 @@ export class ByNameEngine {
       const onMessage = (message: WorkerReply): void => {
         if ('ask' in message && message.ask === id) worker.send({ id, messages: messages(message.base) })
         else if ('started' in message) {
-          if (message.started === key) this.onStarted(key, worker)
+          if (message.id !== id) return
+          this.onStarted(key, worker)
+          if (!worker.killed) worker.send({ go: id })
         } else if ('id' in message && message.id === id) finish(message)
       }
       const onExit = (): void => finish('gone')
@@ -108,7 +110,8 @@ export class ByNameEngine {
       worker.send(request)
     })
     if (reply === 'gone') {
-      this.#worker = undefined
+      // Several steps may have run there: the first that notices has a new worker started, the others take that.
+      if ((await this.#worker) === worker) this.#worker = undefined
       return step.policy.effect === 'once' ? unknown(step) : undefined
     }
     if ('record' in reply) return reply.record
@@ -127,7 +130,10 @@ export class ByNameEngine {
 
   #start(): Promise<ChildProcess> {
     this.#worker ??= (async () => {
-      const worker = fork(this.#module, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: ['--conditions=holdfast-source'] })
+      const worker = fork(this.#module, {
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        execArgv: ['--conditions=holdfast-source'],
+      })
       worker.setMaxListeners(0)
       await once(worker, 'message')
       return worker
