@@ -65,8 +65,16 @@ function isRetryable(error: unknown, status: number | undefined): boolean {
   // An API error without a status that is not marked so (no connection): what the AI SDK saw is in its cause.
   if (typeof own === 'boolean' && (own || status !== undefined)) return own
   if (status !== undefined) return status === 408 || status === 409 || status === 429 || status >= 500
-  return isTransient(error) || isConnectionError(error)
+  return GARBLED.has(read(error, 'name')) || isTransient(error) || isConnectionError(error)
 }
+
+/** What the AI SDK makes of a reply that is cut off or torn, e.g. a stream without a finish reason. */
+const GARBLED = new Set<unknown>([
+  'AI_EmptyResponseBodyError',
+  'AI_InvalidResponseDataError',
+  'AI_JSONParseError',
+  'AI_NoContentGeneratedError',
+])
 
 /** Providers put their own error objects into a stream that had begun with a 200. */
 function isTransient(error: unknown): boolean {
