@@ -10,7 +10,7 @@ export { unsupportedKeyword } from './json-schema-support.ts'
 
 /** What is wrong with the value, each problem with its path: `$.passengers[0].age: must be integer, is string`. */
 export function checkJsonSchema(schema: Json, value: unknown): string[] {
-  return check({ root: schema, problems: [], hops: 0 }, schema, value, '$')
+  return check({ root: schema, problems: [], hops: 0, depth: 0 }, schema, value, '$')
 }
 
 interface Scope {
@@ -18,6 +18,7 @@ interface Scope {
   readonly problems: string[]
   /** Schemas applied to one and the same value: a `$ref` to itself would go on for ever. */
   readonly hops: number
+  readonly depth: number
 }
 /** One value under one schema. `also` applies another schema to it, `inside` one to a part of it. */
 interface Here {
@@ -30,20 +31,23 @@ interface Here {
 }
 
 const MAX_HOPS = 100
+/** A model that writes brackets without end must not overflow the stack. */
+const MAX_DEPTH = 200
 
 function check(scope: Scope, schema: Json, value: unknown, path: string): string[] {
-  const { problems, hops } = scope
+  const { problems, hops, depth } = scope
   const fail = (problem: string, at = path): void => void problems.push(`${at}: ${problem}`)
   if (schema === false) fail('is not allowed')
   if (hops > MAX_HOPS) fail('the schema refers to itself without end')
-  if (!isPlainObject(schema) || hops > MAX_HOPS) return problems
+  if (depth > MAX_DEPTH) fail('is nested too deeply')
+  if (!isPlainObject(schema) || hops > MAX_HOPS || depth > MAX_DEPTH) return problems
   const here: Here = {
     schema: schema as JsonObject,
     path,
     scope,
     fail,
     also: (other) => check({ ...scope, problems: [], hops: hops + 1 }, other, value, path),
-    inside: (other, part, at) => void check({ ...scope, hops: 0 }, other, part, at),
+    inside: (other, part, at) => void check({ ...scope, hops: 0, depth: depth + 1 }, other, part, at),
   }
   checkAnyValue(here, value)
   checkApplied(here)
