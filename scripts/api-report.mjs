@@ -54,6 +54,8 @@ function report(entry, types) {
 
 mkdirSync('api', { recursive: true })
 if (!entries.map(([entry, target]) => report(entry, target.types)).every(Boolean)) {
-  console.error('The public types are not those of api/: see the difference to .api/, then `npm run api:update` accepts it.')
+  console.error(
+    'The public types are not those of api/: see the difference to .api/, then `npm run api:update` accepts it.',
+  )
   process.exitCode = 1
 }

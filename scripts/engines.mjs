@@ -5,7 +5,9 @@ import { existsSync, readdirSync } from 'node:fs'
 import { run } from './run.mjs'
 
 const folder = 'test/engines'
-const suites = (existsSync(folder) ? readdirSync(folder) : []).filter((name) => existsSync(`${folder}/${name}/suite.mjs`))
+const suites = (existsSync(folder) ? readdirSync(folder) : []).filter((name) =>
+  existsSync(`${folder}/${name}/suite.mjs`),
+)
 const asked = process.argv.slice(2)
 const unknown = asked.filter((name) => !suites.includes(name))
 

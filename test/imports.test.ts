@@ -1,0 +1,145 @@
+// Who may import whom: of what is built, by loading it; of the sources, by reading their import statements. Biome says the
+// same while one types, but it cannot tell an import of types from one of values.
+import { execFileSync } from 'node:child_process'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const core = globSync('src/{*,hooks/*}.ts', { cwd: root }).filter((file) => !file.endsWith('.d.ts'))
+const plugins = globSync('src/plugins/*/**/*.ts', { cwd: root })
+const testing = globSync('src/testing/**/*.ts', { cwd: root })
+const typesOnly = ['@ai-sdk/provider', '@standard-schema/spec']
+
+interface Import {
+  /** From the root of the project, for a file of it; else the package. */
+  readonly target: string
+  readonly isType: boolean
+}
+
+const statement = /^(?:import|export)\s+(?:(type)\s+)?(?:[\w*{][^'";=]*?\sfrom\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm
+
+function importsOf(file: string): Import[] {
+  const source = readFileSync(join(root, file), 'utf8')
+  return [...source.matchAll(statement)].map(([, type, named, dynamic]) => {
+    const specifier = named ?? dynamic ?? ''
+    const target = specifier.startsWith('.') ? join(dirname(file), specifier) : specifier
+    return { target, isType: type !== undefined }
+  })
+}
+
+/** The imports of the files that the rule refuses, as lines to read. */
+function refused(files: string[], isAllowed: (found: Import, file: string) => boolean): string[] {
+  return files.flatMap((file) =>
+    importsOf(file)
+      .filter((found) => !isAllowed(found, file))
+      .map((found) => `${file} imports ${found.isType ? 'types of ' : ''}${found.target}`),
+  )
+}
+
+const isCore = (target: string) => /^src\/(hooks\/)?[^/]+\.ts$/.test(target)
+const isTypesOnly = ({ target, isType }: Import) => isType && typesOnly.includes(target)
+
+describe('sources', () => {
+  test('the reader of import statements sees all forms of them', () => {
+    const found = importsOf('test/imports.test.ts')
+    expect(found).toContainEqual({ target: 'node:child_process', isType: false })
+    expect(importsOf('src/machine.ts')).toContainEqual({ target: 'src/json.ts', isType: true })
+    expect(core.length).toBeGreaterThan(10)
+  })
+
+  test('the core imports itself and types, and emittery in hook-bus.ts alone', () => {
+    const bus = 'src/hooks/hook-bus.ts'
+    expect(
+      refused(core, (found, file) => {
+        return isCore(found.target) || isTypesOnly(found) || (file === bus && found.target === 'emittery')
+      }),
+    ).toEqual([])
+  })
+
+  test('the machine knows nobody: helpers for JSON, digests and messages, and types of the contracts', () => {
+    const helpers = ['json', 'digest', 'message'].map((name) => `src/${name}.ts`)
+    const contracts = ['spec', 'step', 'errors'].map((name) => `src/${name}.ts`)
+    expect(
+      refused(['src/machine.ts'], ({ target, isType }) => {
+        return helpers.includes(target) || (isType && contracts.includes(target))
+      }),
+    ).toEqual([])
+  })
+
+  test('a plugin has the public names, errors and JSON of the core, and knows no other plugin', () => {
+    const open = ['index', 'errors', 'json'].map((name) => `src/${name}.ts`)
+    expect(
+      refused(plugins, ({ target }, file) => {
+        const own = file.split('/').slice(0, 3).join('/')
+        return !target.startsWith('src/') || open.includes(target) || target.startsWith(`${own}/`)
+      }),
+    ).toEqual([])
+  })
+
+  test('the testing kit knows the core alone', () => {
+    expect(
+      refused(testing, (found) => {
+        return isCore(found.target) || found.target.startsWith('src/testing/') || isTypesOnly(found)
+      }),
+    ).toEqual([])
+  })
+
+  test('what runs in the loop has no clock and no randomness', () => {
+    const inLoop = core.filter((file) => /^src\/(machine|loop|step|batch|hooks\/.*)\.ts$/.test(file))
+    const isDeterministic = (file: string) =>
+      !/\bMath\.random\b|\bDate\.now\b|\bnew Date\(\)/.test(readFileSync(join(root, file), 'utf8'))
+    expect(inLoop.length).toBeGreaterThan(4)
+    expect(inLoop.filter((file) => !isDeterministic(file))).toEqual([])
+  })
+})
+
+describe('what is built', () => {
+  let built: string
+
+  // A build of its own, of this very source; inside node_modules, so that emittery is found from there.
+  beforeAll(() => {
+    built = mkdtempSync(join(root, 'node_modules', '.imports-test-'))
+    const tsdown = join(root, 'node_modules/tsdown/dist/run.mjs')
+    execFileSync(process.execPath, [tsdown, 'src/index.ts', '--out-dir', built, '--no-dts', '--logLevel', 'error'], {
+      cwd: root,
+    })
+  }, 60_000)
+
+  afterAll(() => rmSync(built, { recursive: true, force: true }))
+
+  test('`holdfast` loads its own files and emittery, and nothing else', () => {
+    const program = join(built, 'trace.mjs')
+    writeFileSync(program, trace(pathToFileURL(join(built, 'index.js')).href))
+    const output = execFileSync(process.execPath, [program], { encoding: 'utf8' })
+    const loaded: string[] = JSON.parse(output)
+    const own = pathToFileURL(`${built}/`).href
+    const emittery = pathToFileURL(join(root, 'node_modules/emittery/')).href
+    expect(loaded).toContain(`${own}index.js`)
+    expect(loaded.filter((url) => !url.startsWith(own) && !url.startsWith(emittery))).toEqual([])
+  })
+
+  test('nothing is loaded later than at the start', () => {
+    const files = globSync('**/*.js', { cwd: built })
+    expect(files.filter((file) => /\bimport\(|\brequire\(/.test(readFileSync(join(built, file), 'utf8')))).toEqual([])
+    expect(files).toContain('loop.js')
+  })
+})
+
+/** A program that prints the address of each module that was resolved while `entry` was loaded. */
+function trace(entry: string): string {
+  return `
+    import { registerHooks } from 'node:module'
+    const loaded = []
+    registerHooks({
+      resolve(specifier, context, next) {
+        const result = next(specifier, context)
+        loaded.push(result.url)
+        return result
+      },
+    })
+    await import(${JSON.stringify(entry)})
+    console.log(JSON.stringify([...new Set(loaded)]))
+  `
+}
