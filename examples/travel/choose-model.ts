@@ -23,12 +23,15 @@ export async function chooseModel(spec: string | undefined, url: string | undefi
 export async function loadModel(spec: string): Promise<AnyLanguageModel> {
   const [, provider, modelId] = spec.match(/^([a-z0-9-]+):(.+)$/) ?? []
   if (!provider || !modelId) {
-    throw new Error(`HOLDFAST_MODEL=${spec} is not provider:model, e.g. anthropic:claude-sonnet-4-5. Then: npm i @ai-sdk/anthropic`)
+    throw new Error(
+      `HOLDFAST_MODEL=${spec} is not provider:model, e.g. anthropic:claude-sonnet-4-5. Then: npm i @ai-sdk/anthropic`,
+    )
   }
   const name = `@ai-sdk/${provider}`
   const exported = EXPORTED_AS[provider] ?? provider.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
   const create = (await importProvider(name, spec))[exported]
-  if (typeof create !== 'function') throw new Error(`HOLDFAST_MODEL=${spec}: ${name} has no export '${exported}' that makes models.`)
+  if (typeof create !== 'function')
+    throw new Error(`HOLDFAST_MODEL=${spec}: ${name} has no export '${exported}' that makes models.`)
   return (create as (modelId: string) => AnyLanguageModel)(modelId)
 }
 

@@ -72,7 +72,8 @@ function* deltasOf(chat: ChatRequest, reply: Reply): Generator<object> {
   for (const word of reply.text.match(/\s*\S+/g) ?? []) yield { content: word }
   for (const [index, { id, type, function: called }] of toolCallsOf(reply, chat.messages.length).entries()) {
     yield { tool_calls: [{ index, id, type, function: { name: called.name, arguments: '' } }] }
-    for (const piece of called.arguments.match(/.{1,16}/gs) ?? []) yield { tool_calls: [{ index, function: { arguments: piece } }] }
+    for (const piece of called.arguments.match(/.{1,16}/gs) ?? [])
+      yield { tool_calls: [{ index, function: { arguments: piece } }] }
   }
 }
 

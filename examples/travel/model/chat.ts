@@ -7,7 +7,10 @@ export interface ChatRequest {
 }
 
 export type ChatMessage =
-  | { readonly role: 'system' | 'user'; readonly content: string | readonly { readonly type: string; readonly text?: string }[] }
+  | {
+      readonly role: 'system' | 'user'
+      readonly content: string | readonly { readonly type: string; readonly text?: string }[]
+    }
   | { readonly role: 'assistant'; readonly content: string | null; readonly tool_calls?: readonly ChatToolCall[] }
   | { readonly role: 'tool'; readonly tool_call_id: string; readonly content: string }
 

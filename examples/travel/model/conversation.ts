@@ -11,7 +11,9 @@ export interface PastCall {
 }
 
 export function pastCalls(messages: readonly ChatMessage[]): PastCall[] {
-  const results = new Map(messages.flatMap((message) => (message.role === 'tool' ? [[message.tool_call_id, message.content]] : [])))
+  const results = new Map(
+    messages.flatMap((message) => (message.role === 'tool' ? [[message.tool_call_id, message.content]] : [])),
+  )
   const lastUser = messages.findLastIndex(({ role }) => role === 'user')
   return messages.flatMap((message, index) => {
     if (message.role !== 'assistant') return []
@@ -32,7 +34,9 @@ function readResult(text: string): PastCall['result'] {
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+    return value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
   } catch {
     return undefined
   }

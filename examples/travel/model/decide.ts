@@ -35,9 +35,15 @@ export function decide(messages: readonly ChatMessage[]): Reply {
 
 function findPlaces(trip: Wanted, past: readonly PastCall[]): Reply {
   const places = [trip.from, trip.to]
-  const lookups = places.map((place) => past.find(({ name, input }) => name === 'listAirports' && input['query'] === place))
+  const lookups = places.map((place) =>
+    past.find(({ name, input }) => name === 'listAirports' && input['query'] === place),
+  )
   const missing = places.filter((_, index) => !lookups[index])
-  if (missing.length > 0) return call('Let me look up the airports.', missing.map((query) => ({ name: 'listAirports', input: { query } })))
+  if (missing.length > 0)
+    return call(
+      'Let me look up the airports.',
+      missing.map((query) => ({ name: 'listAirports', input: { query } })),
+    )
   const codes = lookups.map((lookup) => airportCodes(lookup))
   for (const [index, found] of codes.entries()) {
     if (found.length === 0) return say(`I don't know an airport called ${places[index]}.`)
@@ -48,7 +54,9 @@ function findPlaces(trip: Wanted, past: readonly PastCall[]): Reply {
 function searchAll(trip: Wanted, past: readonly PastCall[], [froms, tos]: [string[], string[]]): Reply {
   const pairs = froms.flatMap((from) => tos.map((to) => ({ from, to }))).slice(0, 4)
   const queries = pairs.map((pair) => ({ ...pair, date: trip.date, ...(trip.maxPrice && { maxPrice: trip.maxPrice }) }))
-  const searches = queries.map((query) => past.find((known) => known.name === 'searchFlights' && sameInput(known.input, query)))
+  const searches = queries.map((query) =>
+    past.find((known) => known.name === 'searchFlights' && sameInput(known.input, query)),
+  )
   if (searches.some((search) => !search)) {
     const weather = { name: 'checkWeather', input: { airport: tos[0], date: trip.date } }
     const isChecked = past.some(({ name, input }) => name === 'checkWeather' && sameInput(input, weather.input))
@@ -62,13 +70,22 @@ function searchAll(trip: Wanted, past: readonly PastCall[], [froms, tos]: [strin
 }
 
 /** Nothing fits: see what there is at any price, to have something to say. */
-function lookWithoutLimit(trip: Wanted, past: readonly PastCall[], pairs: readonly { from: string; to: string }[]): Reply {
+function lookWithoutLimit(
+  trip: Wanted,
+  past: readonly PastCall[],
+  pairs: readonly { from: string; to: string }[],
+): Reply {
   const nothing = `There is no flight from ${trip.from} to ${trip.to} on ${trip.date}`
   if (!trip.maxPrice) return say(`${nothing}.`)
   const queries = pairs.map((pair) => ({ ...pair, date: trip.date }))
-  const searches = queries.map((query) => past.find((known) => known.name === 'searchFlights' && sameInput(known.input, query)))
+  const searches = queries.map((query) =>
+    past.find((known) => known.name === 'searchFlights' && sameInput(known.input, query)),
+  )
   if (searches.some((search) => !search)) {
-    return call('Nothing for that price. Let me see what there is at all.', queries.map((input) => ({ name: 'searchFlights', input })))
+    return call(
+      'Nothing for that price. Let me see what there is at all.',
+      queries.map((input) => ({ name: 'searchFlights', input })),
+    )
   }
   const [best] = searches.flatMap((search) => (search?.result.json?.['flights'] ?? []) as Offer[]).sort(orderOf({}))
   if (!best) return say(`${nothing}, at any price.`)
@@ -78,13 +95,17 @@ function lookWithoutLimit(trip: Wanted, past: readonly PastCall[], pairs: readon
 function bookOrTell(trip: Wanted, past: readonly PastCall[], offers: readonly Offer[]): Reply {
   if (!trip.book) return say(`I found ${offers.map(tell).join('; ')}.`)
   const bookings = past.filter(({ name, input }) => name === 'bookFlight' && input['date'] === trip.date)
-  const done = bookings.find(({ result, input }) => result.json?.['reference'] && offers.some(({ flight }) => flight === input['flight']))
+  const done = bookings.find(
+    ({ result, input }) => result.json?.['reference'] && offers.some(({ flight }) => flight === input['flight']),
+  )
   if (done) return say(report(done, offers, past))
   const tries = bookings.filter(({ isRecent }) => isRecent)
   const last = tries.at(-1)
   // Another flight only where the airline itself said that this one can't be had: never after a refusal or in doubt.
   if (last && !/sold out|does not fly|the price of/i.test(last.result.text)) {
-    return say(`I have not booked ${last.input['flight']}: ${last.result.text.replace(/\.?$/, '.')} Nothing else was tried.`)
+    return say(
+      `I have not booked ${last.input['flight']}: ${last.result.text.replace(/\.?$/, '.')} Nothing else was tried.`,
+    )
   }
   const next = offers.find(({ flight }) => !tries.some(({ input }) => input['flight'] === flight))
   if (!next || tries.length >= 3) return say('None of the flights that fit could be booked.')

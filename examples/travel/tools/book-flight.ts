@@ -31,7 +31,7 @@ export function bookFlight({ schedule, bookingsPath, onStep }: BookFlightOptions
       checkOffer(schedule, request)
       return withBookings(bookingsPath, async (system) => {
         const booking = system.book(idempotencyKey, request)
-        await onStep?.({ tool: 'bookFlight', stepId, note: `${booking.reference} is booked` })
+        await onStep?.({ tool: 'bookFlight', stepId, note: `${booking.reference} is booked, and not yet recorded` })
         return booking
       })
     },

@@ -64,7 +64,7 @@ export function loadSchedule(dataDir: string): Schedule {
 
 /** Airports that have every word of the query in their code, city, name or country. */
 export function findAirports({ airports }: Schedule, query: string): Airport[] {
-  const words = query.toLowerCase().split(/[\s,()]+/).filter(Boolean)
+  const words = query.toLowerCase().match(/[^\s,()]+/g) ?? []
   return airports.filter((airport) => {
     const text = Object.values(airport).join(' ').toLowerCase()
     return words.every((word) => text.includes(word))
@@ -95,7 +95,8 @@ export function checkOffer(schedule: Schedule, offer: { flight: string; date: st
     throw new Error(`${flight.flight} does not fly on ${offer.date}.`)
   }
   if (flight.seats === 0) throw new Error(`${flight.flight} is sold out on ${offer.date}.`)
-  if (flight.price !== offer.price) throw new Error(`The price of ${flight.flight} is ${flight.price}, not ${offer.price}.`)
+  const { price } = flight
+  if (price !== offer.price) throw new Error(`The price of ${flight.flight} is ${price}, not ${offer.price}.`)
   return flight
 }
 
