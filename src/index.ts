@@ -16,8 +16,8 @@ export {
   isHoldfastError,
   isSuspended,
 } from './errors.ts'
-export { executeStep, idempotencyKey } from './execute.ts'
-export type { ExecuteContext } from './execute-context.ts'
+export { executeStep, idempotencyKey } from './execute/execute-step.ts'
+export type { ExecuteContext } from './execute/context.ts'
 export type {
   AfterAgentCallEvent,
   AfterInvocationEvent,

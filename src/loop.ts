@@ -1,6 +1,6 @@
 /** The loop: interprets the machine. It has no clock, no randomness and no I/O of its own; all of that is in steps. */
-import type { ItemOutcome } from './batch.ts'
-import { prepare, runBatch } from './batch.ts'
+import type { ItemOutcome } from './loop/batch.ts'
+import { prepare, runBatch } from './loop/batch.ts'
 import type { AgentDefinition } from './definition.ts'
 import { digest } from './digest.ts'
 import { errorToJson, HoldfastError, isEngineFailure, isHoldfastError, isSuspended, wrapError } from './errors.ts'
@@ -10,12 +10,12 @@ import { addTokens, afterCancel, afterCompact, afterModel, afterTools, nextOf, s
 import type { Message, ToolResultOutput, Usage } from './message.ts'
 import { addUsage, textOf } from './message.ts'
 import type { ResultStatus } from './run-info.ts'
-import { busOf, Frame } from './run-context.ts'
-import { needTask } from './stepping.ts'
+import { busOf, Frame } from './loop/run-context.ts'
+import { needTask } from './loop/stepping.ts'
 import type { ApprovalAnswer, Step, StepDescriptor } from './step.ts'
 import { deepFreeze } from './step.ts'
-import type { PendingWait } from './waits.ts'
-import { keptAnswer } from './waits.ts'
+import type { PendingWait } from './loop/waits.ts'
+import { keptAnswer } from './loop/waits.ts'
 
 /**
  * Run an agent from the state that its frame has to its end. The frame then has the final state.

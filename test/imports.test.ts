@@ -7,7 +7,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const core = globSync('src/{*,hooks/*}.ts', { cwd: root }).filter((file) => !file.endsWith('.d.ts'))
+const isCore = (file: string) => /^src\/(?!plugins\/|testing\/).+(?<!\.d)\.ts$/.test(file)
+const core = globSync('src/**/*.ts', { cwd: root }).filter(isCore)
 const plugins = globSync('src/plugins/*/**/*.ts', { cwd: root })
 const testing = globSync('src/testing/**/*.ts', { cwd: root })
 const typesOnly = ['@ai-sdk/provider', '@standard-schema/spec']
@@ -38,7 +39,6 @@ function refused(files: string[], isAllowed: (found: Import, file: string) => bo
   )
 }
 
-const isCore = (target: string) => /^src\/(hooks\/)?[^/]+\.ts$/.test(target)
 const isTypesOnly = ({ target, isType }: Import) => isType && typesOnly.includes(target)
 
 describe('sources', () => {

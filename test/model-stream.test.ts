@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
-import type { StreamPart } from '../src/model-parts.ts'
+import type { StreamPart } from '../src/model/parts.ts'
 import type { ModelChunk } from '../src/model.ts'
 import { ask, FINISH, fakeModel, replyTo, streamOf } from './support/fake-model.ts'
 

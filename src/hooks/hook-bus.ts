@@ -68,3 +68,5 @@ export async function callHook<N extends HookName>(
     })
   }
 }
+
+export { probe } from './zz-probe.ts'

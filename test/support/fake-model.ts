@@ -2,7 +2,7 @@
 import type { LanguageModelV3, LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider'
 import type { ModelCall, ModelReply } from '../../src/model.ts'
 import { callModel } from '../../src/model.ts'
-import type { StreamPart } from '../../src/model-parts.ts'
+import type { StreamPart } from '../../src/model/parts.ts'
 
 export const USAGE = {
   inputTokens: { total: 10, noCache: 4, cacheRead: 6, cacheWrite: undefined },

@@ -1,19 +1,19 @@
 /** A run from outside of the loop: checks that the agent and its engine fit, pins what defines the run, opens its scope. */
-import type { AgentDefinition } from './definition.ts'
-import { HoldfastError, isHoldfastError, isSuspended } from './errors.ts'
-import { HookBus } from './hooks/hook-bus.ts'
-import type { Json } from './json.ts'
-import { invoke } from './loop.ts'
-import type { RunState } from './machine.ts'
-import { startRun } from './machine.ts'
+import type { AgentDefinition } from '../definition.ts'
+import { HoldfastError, isHoldfastError, isSuspended } from '../errors.ts'
+import { HookBus } from '../hooks/hook-bus.ts'
+import type { Json } from '../json.ts'
+import { invoke } from '../loop.ts'
+import type { RunState } from '../machine.ts'
+import { startRun } from '../machine.ts'
 import { orderPlugins } from './order.ts'
-import type { AgentPlugin } from './plugin.ts'
-import type { RunInput, RunOptions } from './run.ts'
+import type { AgentPlugin } from '../plugin.ts'
+import type { RunInput, RunOptions } from '../run.ts'
 import type { RunSetup } from './run-context.ts'
 import { busOf, Frame, RunContext } from './run-context.ts'
-import type { AgentSpec } from './spec.ts'
+import type { AgentSpec } from '../spec.ts'
 import { needTask } from './stepping.ts'
-import type { StepDescriptor } from './step.ts'
+import type { StepDescriptor } from '../step.ts'
 
 export interface StartRequest extends Pick<RunSetup, 'onChunk' | 'onEvent'> {
   readonly input: RunInput
@@ -81,6 +81,7 @@ async function openRun(
     if (run.port?.dispatch === 'closure' && !state) frame = starting(await pinSpec(frame, what))
     try {
       await invoke(frame, step)
+      if (!run.port) await run.streams?.close?.(runId)
       return frame.snapshot()
     } catch (error) {
       if (isSuspended(error) && run.openWaits.length > 0) return frame.snapshot('waiting')

@@ -5,14 +5,14 @@
  */
 import { type Approvable, approve } from './approve.ts'
 import { Asking } from './asking.ts'
-import { isSuspended } from './errors.ts'
-import type { HookName, StepOutcome } from './hooks/events.ts'
-import type { Json } from './json.ts'
+import { isSuspended } from '../errors.ts'
+import type { HookName, StepOutcome } from '../hooks/events.ts'
+import type { Json } from '../json.ts'
 import { resolveUnknown } from './reconcile.ts'
 import type { Frame } from './run-context.ts'
 import type { Slot } from './slot.ts'
 import { after, before, outcomeOf, settle, valuesOf } from './stepping.ts'
-import type { Step, StepDescriptor, StepKind } from './step.ts'
+import type { Step, StepDescriptor, StepKind } from '../step.ts'
 import type { PendingWait } from './waits.ts'
 import { openWaits } from './waits.ts'
 

@@ -1,11 +1,11 @@
 /** Runs a tool: its input is parsed once more, since a hook or a person may have changed it. */
-import type { Tool, ToolContext } from './definition.ts'
-import { HoldfastError, isHoldfastError } from './errors.ts'
-import type { AttemptContext } from './execute-context.ts'
-import { throughMiddleware } from './execute-context.ts'
-import type { Json } from './json.ts'
-import { toJson } from './json.ts'
-import { validateWith } from './schema.ts'
+import type { Tool, ToolContext } from '../definition.ts'
+import { HoldfastError, isHoldfastError } from '../errors.ts'
+import type { AttemptContext } from './context.ts'
+import { throughMiddleware } from './context.ts'
+import type { Json } from '../json.ts'
+import { toJson } from '../json.ts'
+import { validateWith } from '../schema.ts'
 
 export async function executeTool(attempt: AttemptContext): Promise<Json> {
   const { definition, step } = attempt

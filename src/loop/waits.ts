@@ -1,11 +1,11 @@
 /** Waits: those that a batch asks for are opened together, and their answers kept until the batch is done. */
-import { HoldfastError, isSuspended } from './errors.ts'
-import type { Json } from './json.ts'
+import { HoldfastError, isSuspended } from '../errors.ts'
+import type { Json } from '../json.ts'
 import type { Frame } from './run-context.ts'
 import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
 import { after, before, settle } from './stepping.ts'
-import type { OpenWait, StepDescriptor, WaitInput, WaitOutput } from './step.ts'
+import type { OpenWait, StepDescriptor, WaitInput, WaitOutput } from '../step.ts'
 
 export interface PendingWait {
   readonly id: string

@@ -1,6 +1,6 @@
 /** Stopping what is running: one attempt of a step, by a cancel of the run or by its timeout. */
-import type { HoldfastError } from './errors.ts'
-import { HoldfastError as Failure } from './errors.ts'
+import type { HoldfastError } from '../errors.ts'
+import { HoldfastError as Failure } from '../errors.ts'
 
 /** Calls back at most once, with why; gives what takes the callback out. */
 export type OnStop = (callback: (error: HoldfastError) => void) => () => void

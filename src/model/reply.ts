@@ -1,14 +1,14 @@
 /** Assembles a model's reply out of the parts of its stream. */
-import type { Json } from './json.ts'
-import { toJson } from './json.ts'
-import type { AssistantMessage, AssistantPart, FilePart, FinishReason, ProviderOptions, Usage } from './message.ts'
-import { textOf } from './message.ts'
-import { brokenReply } from './model-error.ts'
-import type { ModelFileData } from './model-file.ts'
-import { fromModelFile } from './model-file.ts'
-import type { PartOf, StreamPart } from './model-parts.ts'
-import { toCallPart, toOptions, toPlainPart, toResultPart, toUsage } from './model-parts.ts'
-import type { PayloadStore } from './stream.ts'
+import type { Json } from '../json.ts'
+import { toJson } from '../json.ts'
+import type { AssistantMessage, AssistantPart, FilePart, FinishReason, ProviderOptions, Usage } from '../message.ts'
+import { textOf } from '../message.ts'
+import { brokenReply } from './error.ts'
+import type { ModelFileData } from './file.ts'
+import { fromModelFile } from './file.ts'
+import type { PartOf, StreamPart } from './parts.ts'
+import { toCallPart, toOptions, toPlainPart, toResultPart, toUsage } from './parts.ts'
+import type { PayloadStore } from '../stream.ts'
 
 /** A piece of a reply: a `StreamChunk` without its position. */
 export type ModelChunk =

@@ -1,12 +1,12 @@
 /** What the executors of a step are given. */
-import type { AgentDefinition } from './definition.ts'
-import type { Json } from './json.ts'
-import type { Message } from './message.ts'
+import type { AgentDefinition } from '../definition.ts'
+import type { Json } from '../json.ts'
+import type { Message } from '../message.ts'
 import type { StepPublisher } from './publish.ts'
-import type { AgentSpec } from './spec.ts'
-import type { Base, StepDescriptor } from './step.ts'
+import type { AgentSpec } from '../spec.ts'
+import type { Base, StepDescriptor } from '../step.ts'
 import type { Attempt, OnStop } from './stop.ts'
-import type { PayloadStore, StreamChunk, StreamSink } from './stream.ts'
+import type { PayloadStore, StreamChunk, StreamSink } from '../stream.ts'
 
 /** What the execution of a step needs from the run and from the engine. */
 export interface ExecuteContext {

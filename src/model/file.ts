@@ -1,9 +1,9 @@
 /** Files between the wire and a model: bytes, base64, URLs, texts, references. */
 import type { SharedV4FileData } from '@ai-sdk/provider'
-import { HoldfastError } from './errors.ts'
-import { base64FromBytes, bytesFromBase64, fromJson } from './json.ts'
-import type { FileData } from './message.ts'
-import type { PayloadStore } from './stream.ts'
+import { HoldfastError } from '../errors.ts'
+import { base64FromBytes, bytesFromBase64, fromJson } from '../json.ts'
+import type { FileData } from '../message.ts'
+import type { PayloadStore } from '../stream.ts'
 
 /** A file that a model made, as v4 (tagged) and v3 (bare) have it. */
 export type ModelFileData =

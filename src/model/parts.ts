@@ -1,7 +1,7 @@
 /** The parts that a model gives whole, as parts of our messages. `where` opens the messages of errors. */
 import type { LanguageModelV3StreamPart, LanguageModelV4StreamPart } from '@ai-sdk/provider'
-import type { Json, JsonObject } from './json.ts'
-import { toJson } from './json.ts'
+import type { Json, JsonObject } from '../json.ts'
+import { toJson } from '../json.ts'
 import type {
   ApprovalRequestPart,
   CustomPart,
@@ -10,7 +10,7 @@ import type {
   ToolCallPart,
   ToolResultPart,
   Usage,
-} from './message.ts'
+} from '../message.ts'
 
 export type StreamPart = LanguageModelV4StreamPart | LanguageModelV3StreamPart
 export type PartOf<T extends StreamPart['type']> = Extract<StreamPart, { type: T }>

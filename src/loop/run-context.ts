@@ -1,19 +1,19 @@
 /** What the loop keeps while a run goes on: of the run as a whole, and of each agent in it. None of it outlives the run. */
-import type { AgentDefinition } from './definition.ts'
-import { HoldfastError } from './errors.ts'
-import type { HookRun, Hooks } from './hooks/events.ts'
-import { HookBus } from './hooks/hook-bus.ts'
-import type { Json } from './json.ts'
-import { toJson } from './json.ts'
-import type { RunState } from './machine.ts'
-import type { AgentEvent } from './observe.ts'
-import type { AgentPlugin, DurabilityPort } from './plugin.ts'
-import type { RunInfo, StepScope } from './run-info.ts'
+import type { AgentDefinition } from '../definition.ts'
+import { HoldfastError } from '../errors.ts'
+import type { HookRun, Hooks } from '../hooks/events.ts'
+import { HookBus } from '../hooks/hook-bus.ts'
+import type { Json } from '../json.ts'
+import { toJson } from '../json.ts'
+import type { RunState } from '../machine.ts'
+import type { AgentEvent } from '../observe.ts'
+import type { AgentPlugin, DurabilityPort } from '../plugin.ts'
+import type { RunInfo, StepScope } from '../run-info.ts'
 import { Seq } from './seq.ts'
-import type { OpenWait, StepDescriptor, StepRecord } from './step.ts'
-import { fingerprint } from './step.ts'
-import { Cancellation } from './stop.ts'
-import type { PayloadStore, StreamChunk, StreamSink } from './stream.ts'
+import type { OpenWait, StepDescriptor, StepRecord } from '../step.ts'
+import { fingerprint } from '../step.ts'
+import { Cancellation } from '../execute/stop.ts'
+import type { PayloadStore, StreamChunk, StreamSink } from '../stream.ts'
 
 export type EventBody = AgentEvent extends infer E
   ? E extends AgentEvent
@@ -39,7 +39,8 @@ export class RunContext {
   readonly context: Json
   readonly onWait: 'return' | 'block'
   readonly port: DurabilityPort | undefined
-  /** The durability plugin's hooks: the seams, called before all others. */
+  /** The durability plugin's name and hooks: the seams, called before all others. */
+  readonly durableName: string
   readonly durable: Hooks
   readonly scope: StepScope | undefined
   readonly cancellation: Cancellation = new Cancellation()
@@ -60,6 +61,7 @@ export class RunContext {
     const { definition } = setup
     const durability = definition.plugins.find((plugin) => plugin.durability)
     this.port = durability?.durability
+    this.durableName = durability?.name ?? ''
     this.durable = durability?.hooks ?? {}
     this.scope = this.durable.scope
     this.streams = this.port?.streams ?? definition.streams

@@ -1,13 +1,13 @@
 /** Does tasks: those that hooks ask of their plugin, and the loop's own, whose names start with `holdfast.`. */
-import { HoldfastError } from './errors.ts'
-import type { AttemptContext } from './execute-context.ts'
-import { throughMiddleware } from './execute-context.ts'
-import { executionRequest, parseInput, requireTool, toolContext } from './execute-tool.ts'
-import type { Json, JsonObject } from './json.ts'
-import { fromJson, toJson } from './json.ts'
-import type { Message } from './message.ts'
-import type { TaskContext } from './plugin.ts'
-import type { Base } from './step.ts'
+import { HoldfastError } from '../errors.ts'
+import type { AttemptContext } from './context.ts'
+import { throughMiddleware } from './context.ts'
+import { executionRequest, parseInput, requireTool, toolContext } from './tool.ts'
+import type { Json, JsonObject } from '../json.ts'
+import { fromJson, toJson } from '../json.ts'
+import type { Message } from '../message.ts'
+import type { TaskContext } from '../plugin.ts'
+import type { Base } from '../step.ts'
 
 export async function executeTask(attempt: AttemptContext): Promise<Json> {
   const { step } = attempt

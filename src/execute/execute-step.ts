@@ -2,17 +2,17 @@
  * The executor: does the work of a step, where the app's models, tools and tasks are. A closure engine calls it in this
  * process; a by-name engine's worker calls `executeStep` with the step's descriptor.
  */
-import type { AgentDefinition } from './definition.ts'
-import type { ErrorCode, HoldfastError } from './errors.ts'
-import { errorFromJson, errorToJson, HoldfastError as Failure, isEngineFailure, isSuspended } from './errors.ts'
-import type { AttemptContext, ExecuteContext } from './execute-context.ts'
-import { executeModel } from './execute-model.ts'
-import { executeTask } from './execute-task.ts'
-import { executeTool } from './execute-tool.ts'
-import type { Json } from './json.ts'
+import type { AgentDefinition } from '../definition.ts'
+import type { ErrorCode, HoldfastError } from '../errors.ts'
+import { errorFromJson, errorToJson, HoldfastError as Failure, isEngineFailure, isSuspended } from '../errors.ts'
+import type { AttemptContext, ExecuteContext } from './context.ts'
+import { executeModel } from './model.ts'
+import { executeTask } from './task.ts'
+import { executeTool } from './tool.ts'
+import type { Json } from '../json.ts'
 import { StepPublisher } from './publish.ts'
-import type { StepDescriptor, StepKind, StepRecord } from './step.ts'
-import { fingerprint } from './step.ts'
+import type { StepDescriptor, StepKind, StepRecord } from '../step.ts'
+import { fingerprint } from '../step.ts'
 import type { OnStop } from './stop.ts'
 import { Attempt, delay, stopsOf } from './stop.ts'
 

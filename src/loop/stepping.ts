@@ -1,11 +1,11 @@
 /** A step through its hooks: before, run, after. Batches, waits and tasks are made of it. */
-import type { ErrorCode } from './errors.ts'
-import { HoldfastError, isEngineFailure, isSuspended, wrapError } from './errors.ts'
-import type { HookEvents, HookName, InterruptRequest, StepOutcome } from './hooks/events.ts'
+import type { ErrorCode } from '../errors.ts'
+import { HoldfastError, isEngineFailure, isSuspended, wrapError } from '../errors.ts'
+import type { HookEvents, HookName, InterruptRequest, StepOutcome } from '../hooks/events.ts'
 import type { Frame } from './run-context.ts'
 import type { SlotOptions } from './slot.ts'
 import { Slot } from './slot.ts'
-import type { Step, StepDescriptor, StepKind, StepOutput } from './step.ts'
+import type { Step, StepDescriptor, StepKind, StepOutput } from '../step.ts'
 
 /** What the hooks of a step may ask for. */
 export interface Asks {

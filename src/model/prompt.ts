@@ -8,9 +8,9 @@ import type {
   LanguageModelV4ToolResultOutput,
   SharedV4FileData,
 } from '@ai-sdk/provider'
-import { HoldfastError } from './errors.ts'
-import type { Json } from './json.ts'
-import { base64FromBytes, fromJson } from './json.ts'
+import { HoldfastError } from '../errors.ts'
+import type { Json } from '../json.ts'
+import { base64FromBytes, fromJson } from '../json.ts'
 import type {
   AssistantPart,
   FilePart,
@@ -19,9 +19,9 @@ import type {
   ToolMessage,
   ToolResultOutput,
   UserPart,
-} from './message.ts'
-import type { FileSource } from './model-file.ts'
-import { toModelFile, withoutText } from './model-file.ts'
+} from '../message.ts'
+import type { FileSource } from './file.ts'
+import { toModelFile, withoutText } from './file.ts'
 
 export interface PromptTarget extends FileSource {
   readonly version: 'v3' | 'v4'

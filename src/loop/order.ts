@@ -1,5 +1,5 @@
 /** The order of an agent's plugins: that of their Before… hooks, and of their middleware from the outside in. */
-import type { AgentPlugin } from './plugin.ts'
+import type { AgentPlugin } from '../plugin.ts'
 
 const PLACE = { pre: 0, none: 1, post: 2 } as const
 

@@ -2,11 +2,11 @@
  * A slot: one step on its way through hooks and engine. From the inside out: what does the work, the durable part, the
  * gate (which counts executions and checks what comes back), then whatever hooks wrapped around it.
  */
-import type { ErrorJson } from './errors.ts'
-import { errorFromJson, HoldfastError, unreachable } from './errors.ts'
-import { performStep } from './execute.ts'
-import { callHook } from './hooks/hook-bus.ts'
-import type { Json } from './json.ts'
+import type { ErrorJson } from '../errors.ts'
+import { errorFromJson, HoldfastError, unreachable } from '../errors.ts'
+import { performStep } from '../execute/execute-step.ts'
+import { callHook } from '../hooks/hook-bus.ts'
+import type { Json } from '../json.ts'
 import type { Frame } from './run-context.ts'
 import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
@@ -19,9 +19,9 @@ import type {
   StepOutput,
   StepRecord,
   WaitInput,
-} from './step.ts'
-import { bareStep, currentStep, deepFreeze, executionId, fingerprint, pass } from './step.ts'
-import { delay } from './stop.ts'
+} from '../step.ts'
+import { bareStep, currentStep, deepFreeze, executionId, fingerprint, pass } from '../step.ts'
+import { delay } from '../execute/stop.ts'
 
 const SEAM = { model: 'BeforeModelCall', tool: 'BeforeToolCall', task: 'BeforeTask', wait: 'BeforeWait' } as const
 
@@ -83,8 +83,9 @@ export class Slot<K extends StepKind = StepKind> {
     const name = SEAM[descriptor.kind as Exclude<StepKind, 'agent'>]
     const hook = durable[name] as ((event: unknown) => Promise<void> | void) | undefined
     if (!hook) throw noPlace(port.engine, descriptor)
-    const event = { step: slot.#durable, run: frame.viewFor(port.engine) }
-    await callHook(port.engine, name, hook, event as never)
+    const plugin = frame.run.durableName
+    const event = { step: slot.#durable, run: frame.viewFor(plugin) }
+    await callHook(plugin, name, hook, event as never)
     slot.#durable = event.step
     return slot
   }
@@ -177,7 +178,8 @@ export class Slot<K extends StepKind = StepKind> {
         details: { step: now.id },
       })
     }
-    if (record.of === '') return
+    // Without an engine nothing is replayed from outside, and a fingerprint is made only when the state leaves the process.
+    if (record.of === '' && !this.frame.run.port) return
     const expected = fingerprint(now)
     if (record.of === expected) return
     const plugins = [...this.touched]

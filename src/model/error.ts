@@ -1,6 +1,6 @@
 /** What a model threw, as a `HoldfastError` that says whether another try can help. */
-import { HoldfastError, isHoldfastError } from './errors.ts'
-import type { JsonObject } from './json.ts'
+import { HoldfastError, isHoldfastError } from '../errors.ts'
+import type { JsonObject } from '../json.ts'
 
 /** The error of an abort: the signal's reason if that is ours (a cancel, a timeout), else `CANCELLED`. */
 export function abortError(signal: AbortSignal): HoldfastError {

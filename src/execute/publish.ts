@@ -1,7 +1,7 @@
 /** Publishes what one attempt of a step says. Nothing waits for a sink but the attempt's end, so that no part is lost. */
-import type { Json } from './json.ts'
-import type { StepDescriptor } from './step.ts'
-import type { StreamChunk, StreamSink } from './stream.ts'
+import type { Json } from '../json.ts'
+import type { StepDescriptor } from '../step.ts'
+import type { StreamChunk, StreamSink } from '../stream.ts'
 
 /** A chunk's own part: its position is the publisher's business. */
 export type ChunkBody = StreamChunk extends infer C ? (C extends StreamChunk ? Omit<C, PositionKey> : never) : never

@@ -1,13 +1,13 @@
 /** What becomes of a `once` step whose outcome nobody knows: never a blind rerun. */
-import type { HoldfastError } from './errors.ts'
-import type { StepOutcome } from './hooks/events.ts'
-import type { Json } from './json.ts'
-import { digest } from './digest.ts'
+import type { HoldfastError } from '../errors.ts'
+import type { StepOutcome } from '../hooks/events.ts'
+import type { Json } from '../json.ts'
+import { digest } from '../digest.ts'
 import type { Approvable } from './approve.ts'
-import { idempotencyKey } from './execute.ts'
+import { idempotencyKey } from '../execute/execute-step.ts'
 import type { Slot } from './slot.ts'
 import { outcomeOf, runTask } from './stepping.ts'
-import type { Reconciled } from './step.ts'
+import type { Reconciled } from '../step.ts'
 import { keptAnswer, openWaits } from './waits.ts'
 
 /** Ask the tool's `reconcile`; if that can't tell, a person; else it is an error that the model sees. */

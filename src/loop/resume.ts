@@ -1,8 +1,8 @@
 /** Answers to the waits of a state that left the process. */
-import { validateAnswer } from './answer.ts'
-import { HoldfastError } from './errors.ts'
-import type { Json } from './json.ts'
-import type { RunState } from './machine.ts'
+import { validateAnswer } from '../answer.ts'
+import { HoldfastError } from '../errors.ts'
+import type { Json } from '../json.ts'
+import type { RunState } from '../machine.ts'
 import { keptAnswerEntry } from './waits.ts'
 
 export function resumeState(

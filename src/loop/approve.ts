@@ -1,12 +1,12 @@
 /** Approvals of tool calls: asked after all Before… hooks, for the input as it then is, and bound to it. */
-import { digest } from './digest.ts'
-import type { Json } from './json.ts'
+import { digest } from '../digest.ts'
+import type { Json } from '../json.ts'
 import type { Frame } from './run-context.ts'
 import type { Slot } from './slot.ts'
-import type { ToolSpec } from './spec.ts'
+import type { ToolSpec } from '../spec.ts'
 import { needTask } from './stepping.ts'
-import type { ApprovalAnswer, ModelToolCall } from './step.ts'
-import { replaceInput } from './step.ts'
+import type { ApprovalAnswer, ModelToolCall } from '../step.ts'
+import { replaceInput } from '../step.ts'
 import type { PendingWait } from './waits.ts'
 import { keptAnswer } from './waits.ts'
 

@@ -1,8 +1,8 @@
 /** Reads what a model gives, streamed or whole, into a reply. */
 import type { LanguageModelV3Content, LanguageModelV4Content } from '@ai-sdk/provider'
-import { brokenReply } from './model-error.ts'
-import type { StreamPart } from './model-parts.ts'
-import type { ReplyBuilder } from './model-reply.ts'
+import { brokenReply } from './error.ts'
+import type { StreamPart } from './parts.ts'
+import type { ReplyBuilder } from './reply.ts'
 
 /** What is needed of a `ReadableStream`, which is no global everywhere the core is loaded. */
 export interface PartStream {

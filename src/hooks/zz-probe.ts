@@ -1,0 +1,2 @@
+import fs from 'node:fs'
+export const probe = [fs, AbortSignal, Math.random(), Date.now()]
