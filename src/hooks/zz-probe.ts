@@ -1,2 +1,0 @@
-import fs from 'node:fs'
-export const probe = [fs, AbortSignal, Math.random(), Date.now()]
