@@ -68,5 +68,3 @@ export async function callHook<N extends HookName>(
     })
   }
 }
-
-export { probe } from './zz-probe.ts'
