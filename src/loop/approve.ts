@@ -50,8 +50,8 @@ async function isNeeded(frame: Frame, slot: Slot<'tool' | 'agent'>, call: Approv
   if (approval !== 'maybe') return approval === 'always'
   if (digest(input) === digest(call.input)) return call.needsApproval === true
   const id = `${slot.descriptor.id}/approval-needed`
-  const key = `done:${id}/${digest(input)}`
-  const known = frame.run.kept(key)
+  const key = `${id}:${digest(input)}`
+  const known = frame.memo.get(key)
   if (known !== undefined) return known === true
   const needed = await needTask(frame, {
     kind: 'task',
@@ -61,6 +61,6 @@ async function isNeeded(frame: Frame, slot: Slot<'tool' | 'agent'>, call: Approv
     input: { tool: name, input },
     policy: { effect: 'repeatable' },
   })
-  frame.run.keep(key, needed)
+  frame.memo.set(key, needed)
   return needed === true
 }

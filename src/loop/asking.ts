@@ -75,17 +75,16 @@ export class Asking implements Asks {
   }
 
   async #runTask(descriptor: StepDescriptor<'task'>): Promise<unknown> {
-    const { run } = this.#frame
-    const key = `done:${descriptor.id}`
-    const known = run.kept(key) as { output?: Json; error?: ErrorJson } | undefined
+    const { memo } = this.#frame
+    const known = memo.get(descriptor.id) as { output?: Json; error?: ErrorJson } | undefined
     if (known?.error) throw errorFromJson(known.error)
     if (known) return fromJson(known.output ?? null)
     const outcome = await runTask(this.#frame, descriptor)
     if (outcome.status === 'ok') {
-      run.keep(key, { output: outcome.output })
+      memo.set(descriptor.id, { output: outcome.output })
       return fromJson(outcome.output)
     }
-    run.keep(key, { error: errorToJson(outcome.error, 'TASK_FAILED') as unknown as Json })
+    memo.set(descriptor.id, { error: errorToJson(outcome.error, 'TASK_FAILED') as unknown as Json })
     throw outcome.error
   }
 

@@ -58,20 +58,21 @@ export async function runBatch<K extends StepKind>(
   }
 }
 
-/** Passes over the Before… hooks until nothing is left to be answered. Each pass begins with the plugins' JSON as it was. */
+/** Passes over the Before… hooks until nothing is left to be answered. Each pass begins with the plugins' JSON as it was before the first, and what hooks of waits made of it. */
 export async function prepare<K extends StepKind>(
   frame: Frame,
   items: readonly BatchItem<K>[],
   extra: (pending: PendingWait[]) => void = () => {},
 ): Promise<Slot<K>[]> {
-  const plugins = frame.copyPlugins()
+  frame.memo.clear()
   for (;;) {
+    const plugins = frame.copyPlugins()
     const pending: PendingWait[] = []
     const slots: Slot<K>[] = []
     for (const item of items) slots.push(await prepareItem(frame, item, pending))
     extra(pending)
     if (pending.length === 0) return slots
-    frame.plugins = JSON.parse(JSON.stringify(plugins)) as Record<string, unknown>
+    frame.plugins = plugins
     await openWaits(frame, pending)
   }
 }

@@ -3,7 +3,6 @@ import { validateAnswer } from '../answer.ts'
 import { HoldfastError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { RunState } from '../machine.ts'
-import { keptAnswerEntry } from './waits.ts'
 
 export function resumeState(
   state: RunState,
@@ -20,8 +19,7 @@ export function resumeState(
         details: { waitId: id },
       })
     }
-    const [key, value] = keptAnswerEntry(wait, validateAnswer(wait.input, answer))
-    kept[key] = value
+    kept[id] = { of: wait.input.of, output: { answer: validateAnswer(wait.input, answer) } }
   }
   return { state, kept }
 }

@@ -21,7 +21,7 @@ export type EventBody = AgentEvent extends infer E
     : never
   : never
 
-/** What a batch already has: a step's outcome with the step, or a wait's with the digest that it is bound to. */
+/** The journal of a run without an engine: a step's outcome with the step, or the output of a wait as JSON. */
 type Kept = { readonly step: StepDescriptor; readonly record: Omit<StepRecord, 'of'> } | { readonly json: Json }
 
 export interface RunSetup {
@@ -116,6 +116,8 @@ export class Frame {
   /** Messages that MessageAdded was told of. */
   told: number
   phase: 'live' | 'replay' = 'live'
+  /** What the passes over the hooks of the present batch have already: outcomes of tasks, answers of waits, by id. */
+  readonly memo: Map<string, Json> = new Map()
   readonly #views = new Map<string, HookRun>()
 
   /** @param told messages at the start of the conversation that are not new */

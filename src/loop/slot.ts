@@ -19,6 +19,7 @@ import type {
   StepOutput,
   StepRecord,
   WaitInput,
+  WaitOutput,
 } from '../step.ts'
 import { bareStep, currentStep, deepFreeze, executionId, fingerprint, pass } from '../step.ts'
 import { delay } from '../execute/stop.ts'
@@ -229,11 +230,17 @@ export class Slot<K extends StepKind = StepKind> {
 
   /** Without an engine: a timer runs in this process, a person is waited for outside of it. */
   async #wait(step: Step<'wait'>): Promise<StepOutput<'wait'>> {
+    const { run } = this.frame
     const input: WaitInput = step.input
+    const known = run.kept(step.id) as { readonly of: string; readonly output: WaitOutput } | undefined
+    if (known?.of === input.of) return known.output
     switch (input.type) {
-      case 'timer':
-        await delay(input.duration, this.frame.run.cancellation.onStop)
-        return { timedOut: true }
+      case 'timer': {
+        await delay(input.duration, run.cancellation.onStop)
+        const output = { timedOut: true } as const
+        run.keep(step.id, { of: input.of, output })
+        return output
+      }
       case 'approval':
       case 'interrupt':
       case 'unknown-outcome':

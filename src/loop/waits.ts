@@ -1,6 +1,5 @@
 /** Waits: those that a batch asks for are opened together, and their answers kept until the batch is done. */
 import { HoldfastError, isSuspended } from '../errors.ts'
-import type { Json } from '../json.ts'
 import type { Frame } from './run-context.ts'
 import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
@@ -30,15 +29,10 @@ export function keptAnswer(
 ): { readonly id: string; readonly output?: WaitOutput } {
   for (let round = 1; ; round++) {
     const rounded = round === 1 ? id : `${id}/${round}`
-    const kept = frame.run.kept(`wait:${rounded}`) as KeptAnswer | undefined
+    const kept = frame.memo.get(rounded) as unknown as KeptAnswer | undefined
     if (!kept) return { id: rounded }
     if (kept.of === of) return { id: rounded, output: kept.output }
   }
-}
-
-/** For `agent.resume`: what an answer is kept under. */
-export function keptAnswerEntry(wait: OpenWait, answer: Json): readonly [string, Json] {
-  return [`wait:${wait.id}`, { of: wait.input.of, output: { answer } }]
 }
 
 /**
@@ -52,8 +46,11 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
     checkSupported(frame, wait)
     slots.push(await before(frame, descriptorOf(wait), seq ? { seq } : {}))
   }
-  for (const { descriptor } of slots)
-    frame.tell({ type: 'wait-opened', waitId: descriptor.id, input: descriptor.input })
+  // Inside a step that runs beside others, events are numbered by that step.
+  const events = frame.observed ? slots.map(() => (seq ?? frame.seq).child()) : []
+  for (const [index, { descriptor }] of slots.entries()) {
+    frame.tell({ type: 'wait-opened', waitId: descriptor.id, input: descriptor.input }, frame.phase, events[index])
+  }
   const outcomes = await settle(slots.map((slot) => () => slot.run()))
   const open: OpenWait[] = []
   for (const [index, slot] of slots.entries()) {
@@ -64,9 +61,9 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
       open.push({ id, input })
       continue
     }
-    frame.tell({ type: 'wait-settled', waitId: id, output: outcome.value })
+    frame.tell({ type: 'wait-settled', waitId: id, output: outcome.value }, frame.phase, events[index])
     await after(frame, slot, { status: 'ok', output: outcome.value })
-    frame.run.keep(`wait:${id}`, { of: input.of, output: outcome.value })
+    frame.memo.set(id, { of: input.of, output: outcome.value })
   }
   frame.run.openWaits.push(...open)
   if (open.length > 0) throw suspended(open)
