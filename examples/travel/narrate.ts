@@ -31,7 +31,7 @@ export function narrator(print: (line: string) => void): AgentPlugin {
   const printReplayed = (before = Number.POSITIVE_INFINITY): void => {
     const due = Map.groupBy(replayed, (stepId) => turnOf(stepId) < before)
     const turns = Map.groupBy(due.get(true) ?? [], turnOf)
-    for (const steps of turns.values()) print(paint('dim', `  ○ journal   ${steps.join(', ')}`))
+    for (const steps of turns.values()) print(paint('dim', `  ○ journal  ${steps.join(', ')}`))
     replayed = due.get(false) ?? []
   }
   return {
