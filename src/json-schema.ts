@@ -170,7 +170,7 @@ function checkObject({ schema, path, scope, fail, also, inside }: Here, value: R
 }
 
 function checkJsonSchemaIn(scope: Scope, schema: Json, value: unknown): boolean {
-  return check({ ...scope, problems: [], hops: 0 }, schema, value, '$').length === 0
+  return check({ ...scope, problems: [], hops: 0, depth: scope.depth + 1 }, schema, value, '$').length === 0
 }
 
 function within(schema: JsonObject, what: string, count: number, unit: string, fail: Here['fail']): void {

@@ -79,7 +79,7 @@ function convert(standard: Standard, where: string): JsonSchema {
   }
   try {
     const given = copy(jsonSchema.input({ target: 'draft-07' }))
-    return vendor === 'zod' && !hasAllOf(given) ? (closed(given) as JsonSchema) : given
+    return vendor === 'zod' && !isIntersection(given) ? (closed(given) as JsonSchema) : given
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause)
     throw invalid(
@@ -111,8 +111,11 @@ function closed(schema: Json): Json {
 
 const LITERAL = new Set(['const', 'enum', 'default', 'examples', 'required'])
 
-function hasAllOf(schema: Json): boolean {
-  return JSON.stringify(schema).includes('"allOf":')
+/** An `allOf` of one reference is only how draft 7 gives a reference a description. */
+function isIntersection(schema: Json): boolean {
+  return JSON.stringify(schema)
+    .replaceAll(/"allOf":\[\{"\$ref":"[^"]*"\}\]/g, '')
+    .includes('"allOf":')
 }
 
 const MAX_PROBLEMS = 10

@@ -106,6 +106,7 @@ describe('keywords', () => {
     const nested = (depth: number): Json => (depth === 0 ? [] : [nested(depth - 1)])
     const schema = { type: 'array', items: { $ref: '#' } }
     expect(checkJsonSchema(schema, nested(200))).toEqual([])
+    expect(fits({ type: 'array', contains: { $ref: '#' } }, nested(3000))).toBe(false)
     expect(checkJsonSchema(schema, nested(3000))).toEqual([expect.stringContaining(': is nested too deeply')])
   })
 })
