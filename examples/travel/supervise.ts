@@ -11,9 +11,11 @@ export interface WorkerOptions {
   readonly onMessage?: (message: WorkerMessage) => Promise<void> | void
 }
 
+type MiddleMessage = Extract<WorkerMessage, { type: 'middle' }>
+
 export type WorkerEnd =
   | { readonly type: 'result'; readonly result: Extract<WorkerMessage, { type: 'result' }> }
-  | { readonly type: 'killed'; readonly middle: Extract<WorkerMessage, { type: 'middle' }> }
+  | { readonly type: 'killed'; readonly middle: MiddleMessage }
 
 const children = new Set<ChildProcess>()
 
@@ -25,20 +27,21 @@ export function superviseWorker({ args, killIn, onStart, onMessage }: WorkerOpti
   children.add(child)
   onStart?.(child.pid)
   const running = new Set<string>()
-  let middle: Extract<WorkerMessage, { type: 'middle' }> | undefined
+  const middles = new Map<string, MiddleMessage>()
   let end: WorkerEnd | undefined
   return new Promise((resolve, reject) => {
     child.on('message', (message: WorkerMessage) => {
       if (message.type === 'step') running[message.event === 'started' ? 'add' : 'delete'](message.stepId)
       if (message.type === 'result') end = { type: 'result', result: message }
-      if (message.type === 'middle' && killIn.has(message.tool)) middle = message
-      else if (message.type === 'middle') child.send({ type: GO_ON })
+      if (message.type === 'middle' && killIn.has(message.tool)) middles.set(message.stepId, message)
+      else if (message.type === 'middle') child.send({ type: GO_ON, stepId: message.stepId })
       Promise.resolve(onMessage?.(message)).catch((error: Error) => {
         reject(error)
         child.kill('SIGKILL')
       })
       // What runs beside it may finish first: it is to be seen that this does not run again.
-      if (middle && !end && [...running].every((stepId) => stepId === middle?.stepId)) {
+      const [middle] = middles.values()
+      if (middle && !end && running.isSubsetOf(middles)) {
         end = { type: 'killed', middle }
         child.kill('SIGKILL')
       }

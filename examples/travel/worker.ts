@@ -52,8 +52,8 @@ function tell(message: WorkerMessage): void {
 async function stayInTheMiddle(middle: Middle): Promise<void> {
   if (!process.connected) return
   const answered = new Promise<void>((resolve) => {
-    process.on('message', function listen(message) {
-      if ((message as { type?: string }).type !== GO_ON) return
+    process.on('message', function listen(message: { readonly type?: string; readonly stepId?: string }) {
+      if (message.type !== GO_ON || message.stepId !== middle.stepId) return
       process.off('message', listen)
       resolve()
     })
