@@ -41,7 +41,7 @@ export function superviseWorker({ args, killIn, onStart, onMessage }: WorkerOpti
       })
       // What runs beside it may finish first: it is to be seen that this does not run again.
       const [middle] = middles.values()
-      if (middle && !end && running.isSubsetOf(middles)) {
+      if (middle && !end && [...running].every((stepId) => middles.has(stepId))) {
         end = { type: 'killed', middle }
         child.kill('SIGKILL')
       }
