@@ -78,7 +78,7 @@ async function openRun(
     ? new Frame(run, definition, bus, { ...state, status: 'running', waits: [], kept: {} })
     : starting(definition.spec)
   const body = async (): Promise<RunState> => {
-    if (run.port?.dispatch === 'closure' && !state) frame = starting(await pinSpec(frame, what))
+    if (run.port?.dispatch === 'closure' && !state) frame = starting(await specOfRun(frame, what))
     try {
       await invoke(frame, step)
       if (!run.port) await run.streams?.close?.(runId)
@@ -89,6 +89,16 @@ async function openRun(
     }
   }
   return run.scope ? run.scope(step, body, frame.info) : body()
+}
+
+/** A run that is cancelled before its first record ends as any cancelled one does. */
+async function specOfRun(frame: Frame, what: Json): Promise<AgentSpec> {
+  try {
+    return await pinSpec(frame, what)
+  } catch (error) {
+    if (!frame.run.cancellation.error || !isHoldfastError(error, 'CANCELLED')) throw error
+    return frame.state.spec
+  }
 }
 
 /** The first record of a run: what it was started with (so that another input is found) and its spec (so that a deploy changes nothing). */
