@@ -22,6 +22,7 @@ import type {
 } from '../message.ts'
 import type { FileSource } from './file.ts'
 import { toModelFile, withoutText } from './file.ts'
+import { PromptMemory } from './prompt-memory.ts'
 
 export interface PromptTarget extends FileSource {
   readonly version: 'v3' | 'v4'
@@ -44,22 +45,31 @@ export async function toPrompt(
 ): Promise<LanguageModelV4Prompt> {
   const prompt: LanguageModelV4Prompt = []
   if (instructions !== undefined) prompt.push({ role: 'system', content: instructions })
-  for (const message of messages) {
-    const options = withOptions(message)
-    if (message.role === 'system') {
-      prompt.push({ role: 'system', content: message.content, ...options })
-      continue
-    }
-    const content: PromptPart[] = []
-    for (const part of message.content) {
-      const shown = await toPart(part, target)
-      if (shown) content.push(shown)
-    }
-    // Providers refuse an assistant that says nothing.
-    if (content.length === 0 && message.role === 'assistant') continue
-    prompt.push({ role: message.role, content, ...options } as LanguageModelV4Message)
+  const memory = messages[0] && PromptMemory.of(messages[0], target.version)
+  const lastReply = messages.findLastIndex(({ role }) => role === 'assistant')
+  for (let index = 0; index < messages.length; index++) {
+    const message = messages[index] as Message
+    const known = memory?.get(index, message)
+    const shown = known ?? (await toPromptMessage(message, target))
+    if (!shown) continue
+    // What came after the last reply is not shared with later calls: middleware of the AI SDK may mark it in place.
+    if (!known && index <= lastReply) memory?.keep(index, message, shown)
+    prompt.push(shown)
   }
   return prompt
+}
+
+async function toPromptMessage(message: Message, target: PromptTarget): Promise<LanguageModelV4Message | undefined> {
+  const options = withOptions(message)
+  if (message.role === 'system') return { role: 'system', content: message.content, ...options }
+  const content: PromptPart[] = []
+  for (const part of message.content) {
+    const shown = await toPart(part, target)
+    if (shown) content.push(shown)
+  }
+  // Providers refuse an assistant that says nothing.
+  if (content.length === 0 && message.role === 'assistant') return undefined
+  return { role: message.role, content, ...options } as LanguageModelV4Message
 }
 
 async function toPart(part: WirePart, target: PromptTarget): Promise<PromptPart | undefined> {
