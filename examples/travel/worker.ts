@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { AgentEvent, RunResult } from 'holdfast'
+import { type AgentEvent, isHoldfastError, type RunResult } from 'holdfast'
 import { recoverRuns, sqliteDurabilityPlugin, sqliteRuns } from 'holdfast/sqlite'
 import { createTravelAgent } from './agent.ts'
 import { chooseModel } from './choose-model.ts'
@@ -33,7 +33,7 @@ agent.use({ name: 'reporter', observeReplay: true, observe: report })
 // Whoever started this process may end at any moment; nobody would answer then.
 process.on('disconnect', () => process.exit(1))
 
-const result = await (prompt ? agent.run(prompt, { runId, onWait: 'block' }) : takeUp())
+const result = await (prompt ? agent.run(prompt, { runId, onWait: 'block' }) : takeUp()).catch(fail)
 tell({ type: 'result', status: result.status, text: result.text, turns: result.turns, booked: bookedIn(result) })
 process.removeAllListeners('disconnect')
 if (process.connected) process.disconnect()
@@ -42,6 +42,12 @@ async function takeUp(): Promise<RunResult> {
   const agents = [agent]
   await recoverRuns({ path, agents })
   return sqliteRuns({ path, agents }).get(runId).result()
+}
+
+/** The run failed: its error says what to do, its stack says nothing to whoever watches a demo. */
+function fail(error: unknown): never {
+  console.error(isHoldfastError(error) ? `\n${error.code}: ${error.message}` : error)
+  process.exit(1)
 }
 
 function tell(message: WorkerMessage): void {
