@@ -22,7 +22,26 @@ const TAGS = { bytes: '$bytes', date: '$date', url: '$url', escaped: '$escaped' 
  * a class instance, `undefined` in an array
  */
 export function toJson(value: unknown, where: string): Json {
-  return encode(value, '$', where, [])
+  return encode(value, '$', { where, plain: false }, [])
+}
+
+/**
+ * A value that is JSON already, as a copy; nothing is tagged or escaped once more.
+ * @throws `NOT_JSON`, for bytes, dates and URLs too
+ */
+export function requireJson(value: unknown, where: string): Json {
+  return encode(value, '$', { where, plain: true }, [])
+}
+
+/** The members of an object as JSON, for an object that they are put into. @throws `NOT_JSON` */
+export function membersToJson(value: Record<string, unknown>, where: string): JsonObject {
+  return encodeMembers(value, '$', { where, plain: false }, [value])
+}
+
+interface Encoding {
+  readonly where: string
+  /** No tags: bytes, dates and URLs are refused, and what looks like a tag is left as it is. */
+  readonly plain: boolean
 }
 
 /** The value that `toJson` was given, tags resolved. Untagged JSON comes back as it is. */
@@ -57,52 +76,58 @@ function decodeMembers(object: JsonObject): Record<string, unknown> {
   return result
 }
 
-function encode(value: unknown, path: string, where: string, parents: object[]): Json {
+function encode(value: unknown, path: string, how: Encoding, parents: object[]): Json {
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return value
     case 'number':
       if (Number.isFinite(value)) return Object.is(value, -0) ? 0 : value
-      throw notJson(String(value), path, where)
+      throw notJson(String(value), path, how)
     case 'object':
       break
     default:
-      throw notJson(value === undefined ? 'undefined' : `a ${typeof value}`, path, where)
+      throw notJson(value === undefined ? 'undefined' : `a ${typeof value}`, path, how)
   }
   if (value === null) return null
-  if (parents.includes(value)) throw notJson('a cycle', path, where)
+  if (parents.includes(value)) throw notJson('a cycle', path, how)
+  const tagged = how.plain ? undefined : encodeTagged(value, path, how)
+  if (tagged) return tagged
+  if (Array.isArray(value)) {
+    const inner = [...parents, value]
+    return Array.from(value, (item, index) => encode(item, `${path}[${index}]`, how, inner))
+  }
+  if (!isPlainObject(value)) {
+    const name = (value as { constructor?: { name?: string } }).constructor?.name
+    throw notJson(`an instance of ${name || 'a class'}`, path, how)
+  }
+  const members = encodeMembers(value, path, how, [...parents, value])
+  // An object of the app's own that looks like one of our tags is wrapped, so that it comes back as it was.
+  const kept = Object.keys(members)
+  const looksTagged = kept.length === 1 && (Object.values(TAGS) as string[]).includes(kept[0] as string)
+  return looksTagged && !how.plain ? { [TAGS.escaped]: members } : members
+}
+
+function encodeTagged(value: object, path: string, how: Encoding): Json | undefined {
   const bytes = asBytes(value)
   if (bytes) return { [TAGS.bytes]: base64FromBytes(bytes) }
   const tag = Object.prototype.toString.call(value)
   if (tag === '[object Date]') {
     const time = (value as Date).getTime()
-    if (Number.isNaN(time)) throw notJson('an invalid date', path, where)
+    if (Number.isNaN(time)) throw notJson('an invalid date', path, how)
     return { [TAGS.date]: (value as Date).toISOString() }
   }
-  if (tag === '[object URL]' || value instanceof URL) return { [TAGS.url]: (value as URL).href }
-  if (Array.isArray(value)) {
-    const inner = [...parents, value]
-    return Array.from(value, (item, index) => encode(item, `${path}[${index}]`, where, inner))
-  }
-  if (!isPlainObject(value)) {
-    const name = (value as { constructor?: { name?: string } }).constructor?.name
-    throw notJson(`an instance of ${name || 'a class'}`, path, where)
-  }
-  return encodeMembers(value, path, where, [...parents, value])
+  return tag === '[object URL]' ? { [TAGS.url]: (value as URL).href } : undefined
 }
 
-function encodeMembers(value: Record<string, unknown>, path: string, where: string, parents: object[]): Json {
+function encodeMembers(value: Record<string, unknown>, path: string, how: Encoding, parents: object[]): JsonObject {
   const result: Record<string, Json> = {}
   const keys = Object.keys(value)
   for (const key of keys) {
     const member = value[key]
-    if (member !== undefined) define(result, key, encode(member, memberPath(path, key), where, parents))
+    if (member !== undefined) define(result, key, encode(member, memberPath(path, key), how, parents))
   }
-  // An object of the app's own that looks like one of our tags is wrapped, so that it comes back as it was.
-  const kept = Object.keys(result)
-  const tagged = kept.length === 1 && (Object.values(TAGS) as string[]).includes(kept[0] as string)
-  return tagged ? { [TAGS.escaped]: result } : result
+  return result
 }
 
 /** Plain assignment, but for `__proto__`, which assignment would lose. */
@@ -116,10 +141,10 @@ function memberPath(path: string, key: string): string {
   return /^[A-Za-z_]\w*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
 }
 
-function notJson(what: string, path: string, where: string): HoldfastError {
+function notJson(what: string, path: string, { where, plain }: Encoding): HoldfastError {
   return new HoldfastError({
     code: 'NOT_JSON',
-    message: `${where}: ${path} is ${what}, which can't be recorded. Give JSON, bytes, a Date or a URL.`,
+    message: `${where}: ${path} is ${what}, which can't be recorded. Give JSON${plain ? '' : ', bytes, a Date or a URL'}.`,
     details: { path, where },
   })
 }
@@ -156,7 +181,7 @@ export function bytesFromBase64(text: string): Uint8Array {
   let at = 0
   for (const letter of clean) {
     const value = ALPHABET.indexOf(letter)
-    if (value < 0) throw notJson('not base64', '$', 'bytes')
+    if (value < 0) throw notJson('not base64', '$', { where: 'bytes', plain: true })
     chunk = ((chunk << 6) | value) & 0xffffff
     bits += 6
     if (bits >= 8) {

@@ -6,7 +6,7 @@ import { digest } from './digest.ts'
 import { HoldfastError } from './errors.ts'
 import type { ErrorJson } from './errors.ts'
 import type { Json } from './json.ts'
-import { isPlainObject, toJson } from './json.ts'
+import { isPlainObject, membersToJson, requireJson, toJson } from './json.ts'
 import type { AssistantMessage, FinishReason, Message, ProviderOptions, Usage } from './message.ts'
 
 /** `model`: ask a model. `tool`: run a tool. `wait`: a person or a timer. `agent`: a sub-agent. `task`: other I/O. */
@@ -243,8 +243,12 @@ export function wrapStep<K extends StepKind>(
 /** A step with another input: members of `patch` replace those of an object, anything else replaces it whole. */
 export function withInput<K extends StepKind>(step: Step<K>, patch: Partial<StepInput<K>>): Step<K> {
   const before: unknown = step.input
-  const merged: unknown = isPlainObject(before) && isPlainObject(patch) ? { ...before, ...patch } : patch
-  return replaceInput(step, toJson(merged, `step ${step.id}: input`) as StepInput<K>)
+  const where = `step ${step.id}: input`
+  if (!isPlainObject(before) || !isPlainObject(patch)) return replaceInput(step, toJson(patch, where) as StepInput<K>)
+  // What is there already is JSON: tagging it once more would change it.
+  const kept = Object.entries(before).filter(([key]) => !Object.hasOwn(patch, key))
+  const merged: unknown = { ...Object.fromEntries(kept), ...membersToJson(patch, where) }
+  return replaceInput(step, merged as StepInput<K>)
 }
 
 /** For the loop: a step with another input, whole. */
@@ -257,13 +261,17 @@ export function replaceInput<K extends StepKind>(step: Step<K>, input: StepInput
   return changed
 }
 
-/** A step that is already answered: a guardrail that decides by itself, the same way each time. Nothing is recorded. */
+/**
+ * A step that is already answered: a guardrail that decides by itself, the same way each time. Nothing is recorded.
+ * @throws `NOT_JSON`
+ */
 export function settledStep<K extends StepKind>(step: Step<K>, output: StepOutput<K>): Step<K> {
+  const answer = requireJson(output, `step ${step.id}: output`) as StepOutput<K>
   return {
     ...step,
     run() {
       ;(step as Internal<K>)[SETTLE]?.()
-      return Promise.resolve(output)
+      return Promise.resolve(answer)
     },
   }
 }

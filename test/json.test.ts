@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { base64FromBytes, bytesFromBase64, fromJson, type Json, toJson } from '../src/json.ts'
+import { base64FromBytes, bytesFromBase64, fromJson, type Json, requireJson, toJson } from '../src/json.ts'
 
 const wire = (value: unknown): unknown => fromJson(JSON.parse(JSON.stringify(toJson(value, 'test'))) as Json)
 
@@ -151,6 +151,30 @@ describe('a value that is no JSON', () => {
       `step 1/tool/0/x: output: ${path} is ${what}, which can't be recorded. Give JSON, bytes, a Date or a URL.`,
     )
   })
+})
+
+describe('requireJson', () => {
+  it('takes JSON as it is, tags included', () => {
+    fc.assert(
+      fc.property(recordable, (value) => {
+        const json = toJson(value, 'test')
+        assert.deepEqual(requireJson(json, 'test'), json)
+      }),
+    )
+  })
+
+  it('gives a copy without members that are undefined', () => {
+    expect(requireJson({ $date: 'x', a: undefined }, 'test')).toEqual({ $date: 'x' })
+  })
+
+  it.each([new Date(0), new Uint8Array(1), new URL('https://a.example'), undefined, () => {}])(
+    'refuses %s',
+    (value) => {
+      expect(() => requireJson({ list: [value] }, 'step x: output')).toThrow(
+        expect.objectContaining({ code: 'NOT_JSON', details: { path: '$.list[0]', where: 'step x: output' } }),
+      )
+    },
+  )
 })
 
 describe('base64', () => {
