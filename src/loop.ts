@@ -1,6 +1,6 @@
 /** The loop: interprets the machine. It has no clock, no randomness and no I/O of its own; all of that is in steps. */
 import type { ItemOutcome } from './loop/batch.ts'
-import { prepare, runBatch } from './loop/batch.ts'
+import { orAsBefore, prepare, runBatch } from './loop/batch.ts'
 import type { AgentDefinition } from './definition.ts'
 import { digest } from './digest.ts'
 import { errorToJson, HoldfastError, isEngineFailure, isHoldfastError, isSuspended, wrapError } from './errors.ts'
@@ -29,7 +29,7 @@ export async function invoke(frame: Frame, step: StepDescriptor<'agent'>): Promi
     if (frame.state.begun) await body()
     else {
       frame.tell({ type: 'run-started' })
-      const [slot] = await prepare(frame, [{ step, body, event: 'BeforeInvocation' }])
+      const [slot] = await orAsBefore(frame, () => prepare(frame, [{ step, body, event: 'BeforeInvocation' }]))
       frame.state = { ...frame.state, begun: true }
       await slot?.run()
     }
@@ -123,7 +123,7 @@ async function runSubAgent(frame: Frame, step: Step<'agent'>): Promise<RunState>
   const { prompt } = step.input as JsonObject
   const input = typeof prompt === 'string' ? prompt : JSON.stringify(step.input)
   const start = { runId: run.runId, path: `${step.id}/`, input, context: run.context }
-  const child = new Frame(run, definition, busOf(definition), startRun(spec ?? definition.spec, start), 0)
+  const child = new Frame(run, definition, busOf(definition), startRun(spec ?? definition.spec, start))
   const { kind, id, name, policy } = step
   await invoke(child, { kind, id, execution: 1, name, input: step.input, policy })
   if (child.state.status === 'limit') {

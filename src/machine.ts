@@ -29,6 +29,8 @@ export interface RunState {
   readonly turn: number
   /** Whether BeforeInvocation was called. */
   readonly begun: boolean
+  /** Messages that the run was started with: a conversation to go on with, nothing new. */
+  readonly given: number
   readonly phase: Phase
   readonly messages: readonly Message[]
   /** The prefix of `messages` that the last model call was made with. */
@@ -99,6 +101,7 @@ export function startRun(spec: AgentSpec, start: RunStart): RunState {
     status: 'running',
     turn: 0,
     begun: false,
+    given: start.messages?.length ?? 0,
     phase: { type: 'model' },
     messages: [...(start.messages ?? []), ...input],
     base: emptyBase(spec, 0),

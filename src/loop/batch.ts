@@ -42,8 +42,7 @@ export async function runBatch<K extends StepKind>(
   items: readonly BatchItem<K>[],
   extra: (pending: PendingWait[]) => void = () => {},
 ): Promise<ItemOutcome<K>[]> {
-  const plugins = frame.copyPlugins()
-  try {
+  return orAsBefore(frame, async () => {
     const slots = await prepare(frame, items, extra)
     const results = await settle(slots.map((slot, index) => () => inScope(slot, items[index] as BatchItem<K>)))
     const outcomes = valuesOf(results)
@@ -52,8 +51,21 @@ export async function runBatch<K extends StepKind>(
       outcomes[index] = await afterItem(slot, item, outcomes[index] as ItemOutcome<K>)
     }
     return outcomes
+  })
+}
+
+/** Where the work is suspended, what hooks left is undone: they will run again, on what they began with. */
+export async function orAsBefore<T>(frame: Frame, work: () => Promise<T>): Promise<T> {
+  const { state } = frame
+  const plugins = frame.copyPlugins()
+  try {
+    return await work()
   } catch (error) {
-    if (isSuspended(error)) frame.plugins = plugins
+    if (isSuspended(error)) {
+      frame.plugins = plugins
+      // A hook may have asked to compact.
+      frame.state = state
+    }
     throw error
   }
 }

@@ -120,20 +120,13 @@ export class Frame {
   readonly memo: Map<string, Json> = new Map()
   readonly #views = new Map<string, HookRun>()
 
-  /** @param told messages at the start of the conversation that are not new */
-  constructor(
-    run: RunContext,
-    definition: AgentDefinition,
-    bus: HookBus,
-    state: RunState,
-    told: number = state.messages.length,
-  ) {
+  constructor(run: RunContext, definition: AgentDefinition, bus: HookBus, state: RunState) {
     this.run = run
     this.definition = definition
     this.bus = bus
     this.state = state
     this.plugins = { ...state.plugins }
-    this.told = told
+    this.told = state.begun ? state.messages.length : state.given
     this.eventRunId = state.path === '' ? run.runId : `${run.runId}/${state.path.slice(0, -1)}`
     this.info = {
       runId: run.runId,

@@ -72,7 +72,7 @@ async function openRun(
   }
   const starting = (spec: AgentSpec): Frame => {
     const start = { runId, input, context, ...(messages && { messages }) }
-    return new Frame(run, definition, bus, startRun(spec, start), messages?.length ?? 0)
+    return new Frame(run, definition, bus, startRun(spec, start))
   }
   let frame = state
     ? new Frame(run, definition, bus, { ...state, status: 'running', waits: [], kept: {} })
