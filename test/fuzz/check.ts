@@ -1,0 +1,242 @@
+/** What must hold of a script, however it is played. */
+import type { Script } from '../support/random-script.ts'
+import type { BenchMaker } from './engines.ts'
+import { memory } from './engines.ts'
+import { MODEL_ATTEMPTS } from './interpret.ts'
+import type { Played } from './play.ts'
+import { play } from './play.ts'
+import { callAt, placeOfStep } from '../support/random-script.ts'
+
+/** Play a script without an engine, on each engine without a crash, and on each with its crashes. */
+export async function checkScript(script: Script, engines: readonly BenchMaker[]): Promise<void> {
+  const reference = await play(script, memory)
+  checkPlay(script, reference, 'memory')
+  for (const engine of engines) {
+    const clean = await play(script, engine)
+    const where = clean.engine
+    checkPlay(script, clean, where)
+    same(summaryOf(reference), summaryOf(clean), `${where} against memory`)
+    same(effectsOf(reference), effectsOf(clean), `${where} against memory: effects`)
+    const total = clean.boundaries.reduce((sum, count) => sum + count, 0)
+    const crashes = script.crashes.map(({ at, zombie }) => ({ at: 1 + Math.floor(at * total), zombie }))
+    const crashed = await play(script, engine, { crashes })
+    checkPlay(script, crashed, `${where} after a crash`)
+    compareCrashed(script, clean, crashed)
+    if (!script.cancel) continue
+    const cancel = { at: Math.floor(script.cancel.at * total), again: script.cancel.again }
+    const cancelled = await play(script, engine, { crashes, cancel })
+    checkPlay(script, cancelled, `${where} after a crash and a cancel`)
+    compareCancelled(clean, cancelled)
+  }
+  if (!script.cancel) return
+  const total = reference.boundaries.reduce((sum, count) => sum + count, 0)
+  const cancelled = await play(script, memory, { cancel: { at: Math.floor(script.cancel.at * total), again: true } })
+  checkPlay(script, cancelled, 'memory, cancelled')
+  compareCancelled(reference, cancelled)
+}
+
+function compareCrashed(script: Script, clean: Played, crashed: Played): void {
+  const unknown = unknownCalls(crashed)
+  const where = `${clean.engine} after a crash`
+  // A sub-agent whose step became unknown may end its run in another way than it did.
+  same(summaryOf(clean, unknown), summaryOf(crashed, unknown), where)
+  if (unknown.size === 0) same(doneOf(clean), doneOf(crashed), `${where}: what was done`)
+  void script
+}
+
+function compareCancelled(clean: Played, cancelled: Played): void {
+  const { outcome, engine } = cancelled
+  if (outcome.status !== 'cancelled') {
+    const unknown = unknownCalls(cancelled)
+    same(summaryOf(clean, unknown), summaryOf(cancelled, unknown), `${engine}: the cancel lost`)
+    return
+  }
+  const messages = (outcome.messages ?? []) as unknown as readonly Message[]
+  checkAnswered(messages, engine)
+}
+
+interface Message {
+  readonly role: string
+  readonly content: readonly Part[]
+}
+
+interface Part {
+  readonly type: string
+  readonly toolCallId?: string
+  readonly providerExecuted?: boolean
+  readonly output?: { readonly type: string; readonly value?: unknown }
+}
+
+/** Each call has its result: else no model takes the conversation. */
+function checkAnswered(messages: readonly Message[], where: string): void {
+  for (const [index, message] of messages.entries()) {
+    if (message.role !== 'assistant') continue
+    const calls = message.content.filter(({ type, providerExecuted }) => type === 'tool-call' && !providerExecuted)
+    const next = messages[index + 1]
+    for (const { toolCallId } of calls) {
+      const found = next?.content.some((part) => part.type === 'tool-result' && part.toolCallId === toolCallId)
+      if (!found) throw new Error(`${where}: call ${toolCallId} has no result`)
+    }
+  }
+}
+
+/** Calls whose outcome nobody knows, by `toolCallId`. */
+function unknownCalls({ world, outcome }: Played): Set<string> {
+  const all = [...[...world.ended.values()].map(({ messages }) => messages), outcome.messages ?? []]
+  const ids = new Set<string>()
+  for (const messages of all) {
+    for (const { content } of messages as unknown as readonly Message[]) {
+      for (const { type, toolCallId, output } of Array.isArray(content) ? (content as readonly Part[]) : []) {
+        const lost = type === 'tool-result' && typeof output?.value === 'string' && output.value.includes('its process ended')
+        if (lost && toolCallId) ids.add(toolCallId)
+      }
+    }
+  }
+  return ids
+}
+
+/** All that must be equal. */
+function summaryOf({ world, outcome }: Played, unknown: ReadonlySet<string> = new Set()): unknown {
+  const asked = [...world.asked].filter(([, input]) => (input as { readonly type: string }).type !== 'unknown-outcome')
+  const summary = {
+    outcome,
+    asked: Object.fromEntries(asked),
+    ended: Object.fromEntries(world.ended),
+    states: Object.fromEntries(world.states),
+  }
+  return unknown.size === 0 ? summary : blank(summary, unknown)
+}
+
+/** The results of those calls are left out, and what is counted of their text. */
+function blank(value: unknown, unknown: ReadonlySet<string>): unknown {
+  return JSON.parse(JSON.stringify(value), (key, member: unknown) => {
+    if (key === 'text' || key === 'digest') return typeof member === 'string' ? member.replace(/: [0-9a-f]{32}$/, '') : member
+    const part = member as Part | null
+    if (part && typeof part === 'object' && part.type === 'tool-result' && unknown.has(part.toolCallId ?? '')) return 'unknown'
+    return member
+  })
+}
+
+/** Bodies that were begun, by key and attempt. */
+function effectsOf({ world }: Played): unknown {
+  const counts: Record<string, number> = {}
+  for (const { kind, key, execution = '', attempt } of world.begun) {
+    const name = `${kind} ${key} ${execution} ${attempt}`
+    counts[name] = (counts[name] ?? 0) + 1
+  }
+  return counts
+}
+
+function doneOf({ world }: Played): unknown {
+  return [...new Set(world.begun.filter(({ ended }) => ended === 'done').map(({ kind, key }) => `${kind} ${key}`))]
+    .filter((name) => !name.startsWith('reconcile'))
+    .sort()
+}
+
+function checkPlay(script: Script, played: Played, where: string): void {
+  const { world, outcome, replay } = played
+  if (world.broken.length > 0) throw new Error(`${where}: ${world.broken.join('; ')}`)
+  const expected = new Set(['HOOK_FAILED', 'MODEL_FAILED'])
+  if (outcome.status === 'failed' && !expected.has(outcome.error?.code ?? '')) {
+    throw new Error(`${where}: failed with ${outcome.error?.code}: ${outcome.error?.message}`)
+  }
+  if (outcome.messages) checkAnswered(outcome.messages as unknown as readonly Message[], where)
+  checkFinished(played, where)
+  checkAttempts(script, played, where)
+  checkOnce(script, played, where)
+  if (!replay) return
+  same(outcome, replay, `${where}: taken up once more`)
+  if (world.begun.length > played.begun) throw new Error(`${where}: a finished run did something when it was taken up once more`)
+}
+
+/** What was recorded is never executed again, and no execution twice in one process. */
+function checkFinished({ world, left }: Played, where: string): void {
+  const seen = new Set<string>()
+  for (const { id, process } of world.performed) {
+    const key = `${process} ${id}`
+    if (seen.has(key)) throw new Error(`${where}: ${id} was executed twice in process ${process}`)
+    seen.add(key)
+    const before = left.find((one) => one.process < process && one.recorded.has(id))
+    if (before) throw new Error(`${where}: ${id} was recorded by process ${before.process} and executed again by ${process}`)
+  }
+  for (const { stepId, execution, process } of world.begun) {
+    if (execution === undefined) continue
+    const id = execution === 1 ? stepId : `${stepId}#${execution}`
+    const before = left.find((one) => one.process < process && one.recorded.has(id))
+    if (before) throw new Error(`${where}: the body of ${id} began again in process ${process}`)
+  }
+}
+
+/** Attempts are 1, 2, … with nothing after one that was done; and no more than the policy allows. */
+function checkAttempts(script: Script, { world, left }: Played, where: string): void {
+  const groups = new Map<string, typeof world.begun>()
+  for (const entry of world.begun) {
+    if (entry.execution === undefined) continue
+    const key = `${entry.kind} ${entry.stepId}#${entry.execution} in ${entry.process}`
+    groups.set(key, [...(groups.get(key) ?? []), entry])
+  }
+  for (const [key, entries] of groups) {
+    const [first] = entries as [(typeof entries)[number]]
+    const numbers = entries.map(({ attempt }) => attempt)
+    if (numbers.some((attempt, index) => attempt !== index + 1)) throw new Error(`${where}: ${key}: attempts ${numbers}`)
+    if (entries.slice(0, -1).some(({ ended }) => ended === 'done')) throw new Error(`${where}: ${key}: went on after it was done`)
+    const died = left.some(({ process, crashed }) => process === first.process && crashed)
+    const [, number] = /t(\d+)$/.exec(first.stepId) ?? []
+    const most = first.kind === 'tool' ? (script.tools[Number(number)]?.retry ?? 1) : 3
+    const once = first.kind === 'tool' && script.tools[Number(number)]?.once
+    if (numbers.length > (once ? 1 : most)) throw new Error(`${where}: ${key}: ${numbers.length} attempts`)
+    const call = callAt(script, placeOfStep(first.stepId))
+    const flaky = first.kind === 'tool' && call && (call.does === 'flaky' || call.does === 'fail') && call.answer !== 'spoil'
+    const wanted = call?.does === 'fail' ? most : Math.min(most, (call?.attempts ?? 0) + 1)
+    if (flaky && !died && !once && script.cancel === undefined && numbers.length < wanted && !cancels(script)) {
+      throw new Error(`${where}: ${key}: ${numbers.length} attempts, ${wanted} wanted`)
+    }
+  }
+  for (const { kind, attempt } of world.begun) {
+    if (kind === 'model' && attempt > MODEL_ATTEMPTS) throw new Error(`${where}: a model was asked for the ${attempt}th time`)
+  }
+}
+
+function cancels({ agents }: Script): boolean {
+  return agents.some(({ rules }) => rules.some(({ does }) => does.type === 'cancel'))
+}
+
+/** A `once` tool takes effect once; and begins again only where somebody said that it had not, or after a failure. */
+function checkOnce(script: Script, { world }: Played, where: string): void {
+  for (const [number, { once }] of script.tools.entries()) {
+    if (!once) continue
+    const begun = world.begun.filter(({ kind, stepId }) => kind === 'tool' && stepId.endsWith(`/t${number}`))
+    for (const key of new Set(begun.map((entry) => entry.key))) {
+      const own = begun.filter((entry) => entry.key === key)
+      const done = own.filter(({ ended }) => ended === 'done').length
+      if (done > 1) throw new Error(`${where}: once tool ${key} was done ${done} times`)
+      const failed = own.filter(({ ended }) => ended === 'failed').length
+      const allowed = 1 + failed + world.notDone.filter((other) => other === key).length
+      if (own.length > allowed) throw new Error(`${where}: once tool ${key} began ${own.length} times, allowed ${allowed}`)
+    }
+  }
+}
+
+/** @throws with the first place where two values differ */
+function same(a: unknown, b: unknown, where: string): void {
+  const difference = differenceOf(a, b, '$')
+  if (difference) throw new Error(`${where}: ${difference}`)
+}
+
+function differenceOf(a: unknown, b: unknown, path: string): string | undefined {
+  if (Object.is(a, b)) return undefined
+  if (!isObject(a) || !isObject(b) || Array.isArray(a) !== Array.isArray(b)) return `${path}: ${show(a)} against ${show(b)}`
+  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    const found = differenceOf(a[key], b[key], `${path}.${key}`)
+    if (found) return found
+  }
+  return undefined
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function show(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 600)
+}
