@@ -65,7 +65,7 @@ export async function callModel(model: AnyLanguageModel, call: ModelCall): Promi
   try {
     return await untilAborted(call.signal, () => ask(model, call, name))
   } catch (error) {
-    throw modelError(error, name, call.signal)
+    throw modelError(error, name)
   }
 }
 
@@ -75,16 +75,16 @@ async function ask(model: AnyLanguageModel, call: ModelCall, name: string): Prom
   const target: PromptTarget = { version: model.specificationVersion, where, ...(payloads && { payloads }) }
   const options = await callOptions(call, target)
   signal.throwIfAborted()
-  const reply = new ReplyBuilder(where, (chunk) => {
-    if (!signal.aborted) call.onChunk?.(chunk)
-  })
+  const reply = new ReplyBuilder(where, (chunk) => call.onChunk?.(chunk))
   // V3 and V4 differ in the prompt, which was made for the one at hand, and in kinds of content that are told by `type`.
   const { doStream, doGenerate } = model as LanguageModelV4
   if (typeof doStream === 'function') {
     const { stream } = (await doStream.call(model, options)) as { stream: PartStream }
     await readStream(stream, signal, reply)
   } else {
-    readGenerated(await doGenerate.call(model, options), reply)
+    const generated = await doGenerate.call(model, options)
+    signal.throwIfAborted()
+    readGenerated(generated, reply)
   }
   const { reasoning } = call.settings ?? {}
   if (target.version === 'v3' && reasoning !== undefined && reasoning !== 'provider-default') {

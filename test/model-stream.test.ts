@@ -132,6 +132,7 @@ describe('the parts of a stream', () => {
     expect(calls[1]).toEqual({ toolCallId: 'b', toolName: 'x', input: {} })
     expect(calls[2]?.inputText).toBe('[1e999]')
     expect(JSON.stringify(calls[3]?.input)).toBe('{"__proto__":[0]}')
+    expect(Object.is((Object.values(calls[3]?.input as object)[0] as number[])[0], 0)).toBe(true)
   })
 
   test('a tool input without its call is no call', async () => {
@@ -362,6 +363,62 @@ describe('an abort', () => {
     const model = fakeModel('v4', [FINISH])
     await expect(ask(model, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'CANCELLED' })
     expect(model.asked).toEqual([])
+  })
+
+  test('while a stored file is loaded: rejects at once, and the model is not asked', async () => {
+    const controller = new AbortController()
+    let arrive: ((bytes: Uint8Array) => void) | undefined
+    const payloads = { put: async () => '', get: () => new Promise<Uint8Array>((resolve) => (arrive = resolve)) }
+    const data = { type: 'stored', ref: 'r', size: 1 } as const
+    const model = fakeModel('v4', [FINISH])
+    const messages = [{ role: 'user', content: [{ type: 'file', mediaType: 'a/b', data }] }] as const
+    const reply = ask(model, { signal: controller.signal, payloads, messages })
+    await vi.waitFor(() => expect(arrive).toBeDefined())
+    controller.abort()
+    await expect(reply).rejects.toMatchObject({ code: 'CANCELLED' })
+    arrive?.(new Uint8Array())
+    await new Promise((resolve) => setTimeout(resolve))
+    expect(model.asked).toEqual([])
+    // With the signal aborted before, not even the store is asked.
+    arrive = undefined
+    await expect(ask(model, { signal: controller.signal, payloads, messages })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    })
+    expect(arrive).toBeUndefined()
+  })
+
+  test('is not followed by chunks, of a stream that can not be cancelled nor of a whole reply', async () => {
+    const parts: StreamPart[] = [
+      { type: 'text-start', id: 't' },
+      ...Array(9).fill({ type: 'text-delta', id: 't', delta: 'x' }),
+      FINISH,
+    ]
+    const deaf = (left: StreamPart[]) => ({
+      getReader: () => ({
+        read: async () => ({ done: left.length === 0, value: left.shift() }),
+        cancel: async () => {},
+      }),
+    })
+    for (const stream of [true, false]) {
+      const controller = new AbortController()
+      const chunks: ModelChunk[] = []
+      const model = fakeModel('v4', [])
+      model.doStream = async () => ({ stream: deaf([...parts]) as never })
+      if (!stream) {
+        Object.assign(model, { doStream: undefined })
+        model.doGenerate = async () => {
+          controller.abort()
+          return { ...FINISH, content: [{ type: 'text', text: 'x' }], warnings: [] }
+        }
+      }
+      const onChunk = (chunk: ModelChunk): void => {
+        chunks.push(chunk)
+        controller.abort()
+      }
+      await expect(ask(model, { signal: controller.signal, onChunk })).rejects.toMatchObject({ code: 'CANCELLED' })
+      await new Promise((resolve) => setTimeout(resolve))
+      expect(chunks).toHaveLength(stream ? 1 : 0)
+    }
   })
 
   test('leaves no listener on the signal', async () => {

@@ -55,6 +55,15 @@ describe('the JSON Schema', () => {
     expect(await validateWith(json, { a: '', b: '' })).toMatchObject({ ok: true })
   })
 
+  test('of zod leaves values as they are, even if they look like schemas', () => {
+    const value = { type: 'object', properties: { a: {} } }
+    const schema = z.object({ schema: z.any().default(value), never: z.any().meta({ examples: [value] }) })
+    expect(jsonSchemaOf(schema, where)).toMatchObject({
+      properties: { schema: { default: value }, never: { examples: [value] } },
+    })
+    expect(JSON.stringify(jsonSchemaOf(schema, where)).match(/additionalProperties/g)).toHaveLength(1)
+  })
+
   test('of a named zod schema is closed as well', () => {
     const named = z.object({ b: z.string() }).meta({ id: 'Named' })
     expect(jsonSchemaOf(z.object({ a: named.describe('first'), c: named }), where)).toMatchObject({

@@ -14,8 +14,7 @@ export function abortError(signal: AbortSignal): HoldfastError {
  * better; 400, 401, 403 and 404 never are. A broken connection is retryable. All else is terminal: asking again would
  * give the same.
  */
-export function modelError(error: unknown, model: string, signal: AbortSignal): HoldfastError {
-  if (signal.aborted) return abortError(signal)
+export function modelError(error: unknown, model: string): HoldfastError {
   if (isHoldfastError(error)) return error
   const status = statusOf(error)
   const retryable = isRetryable(error, status)

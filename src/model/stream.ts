@@ -25,6 +25,8 @@ export async function readStream(stream: PartStream, signal: AbortSignal, reply:
   try {
     for (;;) {
       const { done, value } = await readNext(reader, reply)
+      // A reader that goes on after it was cancelled is not listened to.
+      signal.throwIfAborted()
       if (done) break
       if (value) reply.add(value)
     }
