@@ -35,7 +35,8 @@ export async function invoke(frame: Frame, step: StepDescriptor<'agent'>): Promi
     }
   } catch (error) {
     if (isHoldfastError(error, 'CANCELLED')) {
-      frame.state = afterCancel(frame.state, cancelReason(error))
+      // A worker's own error of a step that was stopped does not say why the run was.
+      frame.state = afterCancel(frame.state, cancelReason(frame.run.cancellation.error ?? error))
       if (frame.state.path !== '') failure = error
     } else if (isSuspended(error) || isEngineFailure(error)) throw error
     else failure = wrapError(error, 'HOOK_FAILED')
