@@ -2,6 +2,7 @@
 import type { AgentDefinition } from '../definition.ts'
 import type { Json } from '../json.ts'
 import type { Message } from '../message.ts'
+import type { StepMiddleware } from '../plugin.ts'
 import type { StepPublisher } from './publish.ts'
 import type { AgentSpec } from '../spec.ts'
 import type { Base, StepDescriptor } from '../step.ts'
@@ -42,18 +43,23 @@ export interface AttemptContext extends ExecuteContext {
   readonly publisher: StepPublisher | undefined
 }
 
-/** Middleware of a kind around the work; the first plugin's is the outermost. */
+/** The middleware of a kind; the first plugin's is the outermost. */
+export function middlewareOf<K extends keyof StepMiddleware>(
+  { plugins }: AgentDefinition,
+  kind: K,
+): NonNullable<StepMiddleware[K]>[] {
+  return plugins.flatMap(({ middleware }) => middleware?.[kind] ?? [])
+}
+
+/** Middleware around the work. */
 export function throughMiddleware<Request, Result>(
-  layers: readonly (((request: Request, next: (request: Request) => Promise<Result>) => Promise<Result>) | undefined)[],
+  layers: readonly ((request: Request, next: (request: Request) => Promise<Result>) => Promise<Result>)[],
   request: Request,
   work: (request: Request) => Promise<Result>,
 ): Promise<Result> {
   const from = (index: number, now: Request): Promise<Result> => {
-    for (let i = index; i < layers.length; i++) {
-      const layer = layers[i]
-      if (layer) return layer(now, (next) => from(i + 1, next))
-    }
-    return work(now)
+    const layer = layers[index]
+    return layer ? layer(now, (next) => from(index + 1, next)) : work(now)
   }
   return from(0, request)
 }

@@ -1,7 +1,8 @@
 /** Asks a model, and judges its reply where schemas and closures exist, so that every engine sees the same. */
+import type { AgentDefinition } from '../definition.ts'
 import { HoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
-import { throughMiddleware } from './context.ts'
+import { middlewareOf, throughMiddleware } from './context.ts'
 import { executionRequest, parseInput } from './tool.ts'
 import type { Json } from '../json.ts'
 import { toJson } from '../json.ts'
@@ -18,7 +19,7 @@ export async function executeModel(attempt: AttemptContext): Promise<ModelOutput
   const { definition, spec, step } = attempt
   const input = step.input as ModelInput
   const messages = [...(await attempt.messages(input.base)), ...input.append]
-  const layers = definition.plugins.map(({ middleware }) => middleware?.model)
+  const layers = middlewareOf(definition, 'model')
   const request: ModelRequest = { ...executionRequest(attempt), input, instructions: spec.instructions, messages }
   return throughMiddleware(layers, request, (now) => askModel(attempt, now))
 }
@@ -38,7 +39,7 @@ async function askModel(attempt: AttemptContext, request: ModelRequest): Promise
   const { activeTools } = input
   const reply = await callModel(model, {
     ...(request.instructions !== undefined && { instructions: request.instructions }),
-    messages: request.messages.map((message) => (message.role === 'tool' ? showResults(attempt, message) : message)),
+    messages: showResults(attempt, request.messages),
     tools: activeTools ? spec.tools.filter(({ name }) => activeTools.includes(name)) : spec.tools,
     ...(input.toolChoice && { toolChoice: input.toolChoice }),
     ...(input.settings && { settings: input.settings }),
@@ -51,11 +52,15 @@ async function askModel(attempt: AttemptContext, request: ModelRequest): Promise
 }
 
 /** The recorded output stays as the tool gave it; how a model is shown it is the tool's own function. */
-function showResults({ definition }: AttemptContext, message: ToolMessage): Message {
-  if (![...definition.tools.values()].some(({ toModelOutput }) => toModelOutput)) return message
+function showResults({ definition }: AttemptContext, messages: readonly Message[]): readonly Message[] {
+  if (![...definition.tools.values()].some(({ toModelOutput }) => toModelOutput)) return messages
+  return messages.map((message) => (message.role === 'tool' ? showResultsOf(definition, message) : message))
+}
+
+function showResultsOf({ tools }: AgentDefinition, message: ToolMessage): ToolMessage {
   const content = message.content.map((part) => {
     if (part.type !== 'tool-result' || (part.output.type !== 'json' && part.output.type !== 'text')) return part
-    const show = definition.tools.get(part.toolName)?.toModelOutput
+    const show = tools.get(part.toolName)?.toModelOutput
     return show ? { ...part, output: show(part.output.value) } : part
   })
   return { ...message, content }

@@ -1,7 +1,7 @@
 /** Does tasks: those that hooks ask of their plugin, and the loop's own, whose names start with `holdfast.`. */
 import { HoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
-import { throughMiddleware } from './context.ts'
+import { middlewareOf, throughMiddleware } from './context.ts'
 import { executionRequest, parseInput, requireTool, toolContext } from './tool.ts'
 import type { Json, JsonObject } from '../json.ts'
 import { fromJson, toJson } from '../json.ts'
@@ -13,7 +13,7 @@ export async function executeTask(attempt: AttemptContext): Promise<Json> {
   const { step } = attempt
   const own = OWN_TASKS[step.name]
   if (own) return own(attempt, step.input as JsonObject)
-  const layers = attempt.definition.plugins.map(({ middleware }) => middleware?.task)
+  const layers = middlewareOf(attempt.definition, 'task')
   const request = { ...executionRequest(attempt), name: step.name, input: step.input as Json }
   return throughMiddleware(layers, request, async ({ input }) => {
     const handler = findHandler(attempt)

@@ -2,9 +2,10 @@
 import type { Tool, ToolContext } from '../definition.ts'
 import { HoldfastError, isHoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
-import { throughMiddleware } from './context.ts'
+import { middlewareOf, throughMiddleware } from './context.ts'
 import type { Json } from '../json.ts'
 import { toJson } from '../json.ts'
+import type { ToolRequest } from '../plugin.ts'
 import { validateWith } from '../schema.ts'
 
 export async function executeTool(attempt: AttemptContext): Promise<Json> {
@@ -18,16 +19,20 @@ export async function executeTool(attempt: AttemptContext): Promise<Json> {
       message: `tool '${step.name}' of agent '${definition.spec.name}' has no execute here. Give it one where its steps are executed.`,
     })
   }
-  const layers = definition.plugins.map(({ middleware }) => middleware?.tool)
-  const request = { ...executionRequest(attempt), name: step.name, input: step.input as Json }
-  return throughMiddleware(layers, request, async ({ input }) => {
+  const run = async (input: Json): Promise<Json> => {
     const parsed = await parseInput(known, input)
     try {
       return toJson((await execute(parsed, toolContext(attempt))) ?? null, `step ${step.id}: output`)
     } catch (error) {
       throw toolFailure(attempt, error)
     }
-  })
+  }
+  const input = step.input as Json
+  const layers = middlewareOf(definition, 'tool')
+  // A request holds the attempt's signal, which costs more than all of the above: not made for nobody.
+  if (layers.length === 0) return run(input)
+  const request: ToolRequest = { ...executionRequest(attempt), name: step.name, input }
+  return throughMiddleware(layers, request, (now) => run(now.input))
 }
 
 /**
@@ -85,16 +90,13 @@ export function executionRequest(attempt: AttemptContext): {
   readonly signal: AbortSignal
   readonly context: Json
 } {
-  const { attemptScope } = attempt
   return {
     runId: attempt.runId,
     agent: attempt.definition.spec.name,
     stepId: attempt.step.id,
     attempt: attempt.attemptNumber,
     idempotencyKey: attempt.idempotencyKey,
-    get signal() {
-      return attemptScope.signal
-    },
+    signal: attempt.attemptScope.signal,
     context: attempt.context ?? null,
   }
 }

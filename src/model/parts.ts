@@ -109,15 +109,24 @@ function isCount(value: number | undefined): value is number {
 function parseInput(text: string): Json | undefined {
   if (text.trim() === '') return {}
   try {
-    return JSON.parse(text, checkNumber) as Json
+    return withNumbersOfJson(JSON.parse(text))
   } catch {
     return undefined
   }
 }
 
-/** `1e999` is read as infinity and `-0` as such: neither is what a record would give back. */
-function checkNumber(_key: string, value: unknown): unknown {
-  if (typeof value !== 'number') return value
-  if (!Number.isFinite(value)) throw new RangeError('a number out of range')
-  return value === 0 ? 0 : value
+/**
+ * `1e999` is read as infinity and `-0` as such: neither is what a record would give back. A reviver of `JSON.parse` would
+ * do, at several times the price of the parsing.
+ */
+function withNumbersOfJson(value: unknown): Json {
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new RangeError('a number out of range')
+    return value === 0 ? 0 : value
+  }
+  if (typeof value === 'object' && value !== null) {
+    const members = value as Record<string, unknown>
+    for (const key of Object.keys(members)) members[key] = withNumbersOfJson(members[key])
+  }
+  return value as Json
 }
