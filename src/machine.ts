@@ -182,7 +182,7 @@ export function afterCompact(state: RunState, messages: readonly Message[]): Run
   return { ...state, messages, base, compactions, compacting: false, inputTokens: 0 }
 }
 
-/** The run was cancelled. Calls without a result get one, so that the conversation stays one that a model accepts. */
+/** The run was cancelled. Calls and requests without an answer get one, so that the conversation stays one that a model accepts. */
 export function afterCancel(state: RunState, reason: string | undefined): RunState {
   const { phase } = state
   const open = phase.type === 'tools'
@@ -196,7 +196,7 @@ export function afterCancel(state: RunState, reason: string | undefined): RunSta
     ...state,
     status: 'cancelled',
     ...(reason !== undefined && { reason }),
-    messages: open && results.length > 0 ? [...state.messages, toolMessage(state, results, [])] : state.messages,
+    messages: open ? [...state.messages, toolMessage(state, results, [])] : state.messages,
     phase: { type: 'end' },
     kept: {},
   }
