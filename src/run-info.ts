@@ -9,7 +9,7 @@ export type ResultStatus = 'completed' | 'waiting' | 'limit' | 'cancelled'
 
 /**
  * Opened by the loop around everything that hooks wrapped around a step, for all steps of a batch in one tick and in
- * their order; around a sub-agent; and around the whole run (a step of kind `agent` with the id `run`).
+ * their order, for its waits likewise; around a sub-agent; and around the whole run (a step of kind `agent` with the id `run`).
  */
 export type StepScope = <T>(step: StepDescriptor, body: () => Promise<T>, run: RunInfo) => Promise<T>
 

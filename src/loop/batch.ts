@@ -119,13 +119,9 @@ async function prepareItem<K extends StepKind>(
 }
 
 function inScope<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {
-  const { frame, step, denied } = slot
+  const { denied } = slot
   if (denied !== undefined) return Promise.resolve({ status: 'denied', reason: denied })
-  const { scope } = frame.run
-  const body = (): Promise<ItemOutcome<K>> => runItem(slot, item)
-  if (!scope) return body()
-  const { kind, id, name, input, policy } = step
-  return scope({ kind, id, execution: slot.executions + 1, name, input, policy }, body, frame.info)
+  return slot.inScope(() => runItem(slot, item))
 }
 
 async function runItem<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {

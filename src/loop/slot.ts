@@ -105,6 +105,14 @@ export class Slot<K extends StepKind = StepKind> {
     this.step = step
   }
 
+  /** In the engine's scope of this step, if it opens one: around all that hooks wrapped. */
+  inScope<T>(body: () => Promise<T>): Promise<T> {
+    const { scope } = this.frame.run
+    if (!scope) return body()
+    const { kind, id, name, input, policy } = this.step
+    return scope({ kind, id, execution: this.executions + 1, name, input, policy }, body, this.frame.info)
+  }
+
   /** Run the step as hooks made it. Rejects if it ends by any way but its durable part or `settledStep`. */
   async run(): Promise<StepOutput<K>> {
     this.#reached = undefined

@@ -51,7 +51,7 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
   for (const [index, { descriptor }] of slots.entries()) {
     frame.tell({ type: 'wait-opened', waitId: descriptor.id, input: descriptor.input }, frame.phase, events[index])
   }
-  const outcomes = await settle(slots.map((slot) => () => slot.run()))
+  const outcomes = await settle(slots.map((slot) => () => slot.inScope(() => slot.run())))
   const open: OpenWait[] = []
   for (const [index, slot] of slots.entries()) {
     const outcome = outcomes[index] as PromiseSettledResult<WaitOutput>
