@@ -74,19 +74,13 @@ function checkApplied({ schema, scope, fail, also }: Here): void {
   const { $ref, allOf, anyOf, oneOf, not, if: condition } = schema
   if (typeof $ref === 'string') scope.problems.push(...also(resolve(scope.root, $ref) ?? false))
   for (const each of schemas(allOf)) scope.problems.push(...also(each))
-  if (anyOf !== undefined || oneOf !== undefined) {
-    for (const [alternatives, exactly] of [
-      [anyOf, false],
-      [oneOf, true],
-    ] as const) {
-      if (alternatives === undefined) continue
-      const tried = schemas(alternatives).map(also)
-      const fitting = tried.filter(({ length }) => length === 0).length
-      const closest = tried.reduce((a, b) => (b.length < a.length ? b : a), tried[0] ?? [])
-      if (fitting === 0)
-        fail(`fits none of ${tried.length} alternatives, the closest because of (${closest.join('; ')})`)
-      if (exactly && fitting > 1) fail(`fits ${fitting} alternatives, must fit exactly one`)
-    }
+  for (const [alternatives, most] of [[anyOf, Number.POSITIVE_INFINITY] as const, [oneOf, 1] as const]) {
+    if (alternatives === undefined) continue
+    const tried = schemas(alternatives).map(also)
+    const fitting = tried.filter(({ length }) => length === 0).length
+    const [closest = []] = tried.toSorted((a, b) => a.length - b.length)
+    if (fitting === 0) fail(`fits none of ${tried.length} alternatives, the closest because of (${closest.join('; ')})`)
+    if (fitting > most) fail(`fits ${fitting} alternatives, must fit exactly one`)
   }
   if (not !== undefined && also(not).length === 0) fail('must not fit the schema under "not"')
   if (condition !== undefined) {

@@ -1,13 +1,13 @@
 /** Schemas of tools' inputs and of structured output: a Standard Schema that gives JSON Schema, or a plain JSON Schema. */
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec'
-import { HoldfastError } from './errors.ts'
+import { HoldfastError, wrapError } from './errors.ts'
 import type { Json } from './json.ts'
 import { isPlainObject, toJson } from './json.ts'
 import { checkJsonSchema, unsupportedKeyword } from './json-schema.ts'
 import { at } from './json-schema-values.ts'
 import type { JsonSchema } from './spec.ts'
 
-/** zod from 4.2 on, arktype from 2.1.28 on, valibot through `toStandardJsonSchema` of `@valibot/to-json-schema`. */
+/** zod from 4.2 on, arktype 2.2, valibot through `toStandardJsonSchema` of `@valibot/to-json-schema`. */
 export interface StandardInputSchema<Input = unknown, Output = Input> {
   readonly '~standard': StandardSchemaV1.Props<Input, Output> & StandardJSONSchemaV1.Props<Input, Output>
 }
@@ -69,24 +69,25 @@ function standardOf(schema: unknown): Standard | undefined {
 function convert(standard: Standard, where: string): JsonSchema {
   const { vendor, jsonSchema } = standard
   if (typeof jsonSchema?.input !== 'function') {
-    const way =
-      vendor === 'valibot'
-        ? 'Wrap it in toStandardJsonSchema of @valibot/to-json-schema'
-        : `Update ${vendor} (zod: 4.2 or later)`
     throw invalid(
-      `${where}: the ${vendor} schema gives no JSON Schema, which a model must be told. ${way}, or give a plain JSON Schema.`,
+      `${where}: the ${vendor} schema gives no JSON Schema, which a model must be told. ${wayOut(vendor)}, or give a plain JSON Schema.`,
     )
   }
   try {
     const given = copy(jsonSchema.input({ target: 'draft-07' }))
     return vendor === 'zod' && !isIntersection(given) ? (closed(given) as JsonSchema) : given
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause)
     throw invalid(
-      `${where}: the ${vendor} schema can't be put as JSON Schema: ${said}. Take types that JSON has, or give a plain JSON Schema.`,
+      `${where}: the ${vendor} schema can't be put as JSON Schema: ${wrapError(cause, 'CONFIG_INVALID').message}. Take types that JSON has, or give a plain JSON Schema.`,
       cause,
     )
   }
+}
+
+function wayOut(vendor: string): string {
+  if (vendor === 'zod') return 'Take zod 4.2 or later'
+  if (vendor === 'valibot') return 'Wrap it in toStandardJsonSchema of @valibot/to-json-schema'
+  return `Take a version of ${vendor} that follows Standard JSON Schema`
 }
 
 /**

@@ -41,7 +41,10 @@ beforeAll(async () => {
     includeUsage: true,
   })('small')
 })
-afterAll(() => new Promise((resolve) => server.close(resolve)))
+afterAll(() => {
+  server.close()
+  server.closeAllConnections()
+})
 beforeEach(() => {
   asked = []
   closed = 0

@@ -135,6 +135,19 @@ describe('the parts of a stream', () => {
     expect(Object.is((Object.values(calls[3]?.input as object)[0] as number[])[0], 0)).toBe(true)
   })
 
+  test('a tool input may come without a start; its metadata counts where the call has none', async () => {
+    const chunks: ModelChunk[] = []
+    const parts: StreamPart[] = [
+      { type: 'tool-input-delta', id: 'a', delta: '{}', providerMetadata: signed('input') },
+      { type: 'tool-call', toolCallId: 'a', toolName: 'x', input: '{}' },
+      { type: 'tool-input-start', id: 'b', toolName: 'x', providerMetadata: signed('input') },
+      { type: 'tool-call', toolCallId: 'b', toolName: 'x', input: '{}', providerMetadata: signed('call') },
+    ]
+    const { message } = await replyTo(parts, { onChunk: (chunk) => chunks.push(chunk) })
+    expect(message.content.map(({ providerOptions }) => providerOptions)).toEqual([signed('input'), signed('call')])
+    expect(chunks).toEqual([{ type: 'tool-input', toolCallId: 'a', toolName: '', delta: '{}' }])
+  })
+
   test('a tool input without its call is no call', async () => {
     const { message, calls } = await replyTo([
       { type: 'tool-input-start', id: 'a', toolName: 'x' },
@@ -253,6 +266,9 @@ describe('a stream that goes wrong', () => {
 
   test.each(['error', 'interrupted'] as const)('finish reason %s is retryable, and never a reply', async (unified) => {
     const finish: StreamPart = { ...FINISH, finishReason: { unified, raw: 'MALFORMED' } }
+    await expect(
+      ask(fakeModel('v4', [...half, { ...finish, finishReason: { unified, raw: undefined } }])),
+    ).rejects.toThrow()
     await expect(ask(fakeModel('v4', [...half, finish]))).rejects.toMatchObject({
       code: 'MODEL_FAILED',
       kind: 'retryable',

@@ -103,7 +103,8 @@ describe('the JSON Schema', () => {
 
   test.each([
     ['a valibot schema as it is', v.object({ a: v.string() }), /toStandardJsonSchema of @valibot\/to-json-schema/],
-    ['a library without JSON Schema', standard(undefined), /Update other/],
+    ['a library without JSON Schema', standard(undefined), /Take a version of other/],
+    ['an old zod', Object.assign(standard(undefined), { '~standard': { vendor: 'zod' } }), /Take zod 4\.2/],
     ['a type that JSON has not', z.object({ at: z.date() }), /the zod schema can't be put as JSON Schema: .*Date/],
     ['a keyword that can not be checked', { unevaluatedProperties: false }, /has #\/unevaluatedProperties/],
     [

@@ -118,8 +118,13 @@ export class ReplyBuilder {
     }
   }
 
-  /** The reply, its large files put into the store. */
+  /**
+   * The reply, its large files put into the store.
+   * @throws a retryable `MODEL_FAILED` where no finish came
+   */
   async build(payloads: PayloadStore | undefined): Promise<ModelReply> {
+    const finish = this.#finish
+    if (!finish) throw brokenReply(this.where, 'ended its stream without a finish: the reply may be cut off')
     const content: AssistantPart[] = []
     const calls: ReplyCall[] = []
     for (const slot of this.#slots) {
@@ -132,12 +137,12 @@ export class ReplyBuilder {
       calls.push({ toolCallId, toolName, input, ...(slot.inputText !== undefined && { inputText: slot.inputText }) })
     }
     const message = { role: 'assistant', content } as const
-    const { providerOptions } = toOptions(this.#finish?.providerMetadata, this.where, 'the reply')
+    const { providerOptions } = toOptions(finish.providerMetadata, this.where, 'the reply')
     return {
       message,
       calls,
-      finishReason: (this.#finish?.finishReason.unified ?? 'other') as FinishReason,
-      usage: toUsage(this.#finish?.usage),
+      finishReason: finish.finishReason.unified as FinishReason,
+      usage: toUsage(finish.usage),
       text: textOf(message),
       ...(this.#warnings.length > 0 && { warnings: toJson(this.#warnings, `${this.where}: warnings`) }),
       ...(providerOptions && { providerMetadata: providerOptions }),

@@ -1,13 +1,12 @@
 /** Reads what a model gives, streamed or whole, into a reply. */
 import type { LanguageModelV3Content, LanguageModelV4Content } from '@ai-sdk/provider'
-import { brokenReply } from './error.ts'
 import type { StreamPart } from './parts.ts'
 import type { ReplyBuilder } from './reply.ts'
 
 /** What is needed of a `ReadableStream`, which is no global everywhere the core is loaded. */
 export interface PartStream {
   getReader(): {
-    read(): Promise<{ readonly done: boolean; readonly value?: StreamPart | undefined }>
+    read(): Promise<{ readonly done: false; readonly value: StreamPart } | { readonly done: true }>
     cancel(reason?: unknown): Promise<void>
   }
 }
@@ -24,11 +23,11 @@ export async function readStream(stream: PartStream, signal: AbortSignal, reply:
   signal.addEventListener('abort', cancel, { once: true })
   try {
     for (;;) {
-      const { done, value } = await readNext(reader, reply)
+      const next = await readNext(reader, reply)
       // A reader that goes on after it was cancelled is not listened to.
       signal.throwIfAborted()
-      if (done) break
-      if (value) reply.add(value)
+      if (next.done) break
+      reply.add(next.value)
     }
   } catch (error) {
     cancel()
@@ -36,7 +35,6 @@ export async function readStream(stream: PartStream, signal: AbortSignal, reply:
   } finally {
     signal.removeEventListener('abort', cancel)
   }
-  if (!reply.finished) throw brokenReply(reply.where, 'ended its stream without a finish: the reply may be cut off')
 }
 
 async function readNext(
@@ -54,7 +52,7 @@ async function readNext(
 
 interface Generated {
   readonly content: readonly (LanguageModelV4Content | LanguageModelV3Content)[]
-  readonly warnings?: (StreamPart & { type: 'stream-start' })['warnings']
+  readonly warnings: (StreamPart & { type: 'stream-start' })['warnings']
   readonly response?: Omit<StreamPart & { type: 'response-metadata' }, 'type'>
   readonly finishReason: (StreamPart & { type: 'finish' })['finishReason']
   readonly usage: (StreamPart & { type: 'finish' })['usage']
@@ -63,7 +61,7 @@ interface Generated {
 
 /** The result of `doGenerate`, as if it had been streamed. */
 export function readGenerated(result: Generated, reply: ReplyBuilder): void {
-  reply.add({ type: 'stream-start', warnings: result.warnings ?? [] })
+  reply.add({ type: 'stream-start', warnings: result.warnings })
   if (result.response) reply.add({ ...result.response, type: 'response-metadata' })
   for (const [index, part] of result.content.entries()) {
     if (part.type === 'text' || part.type === 'reasoning') addWhole(part, String(index), reply)

@@ -53,6 +53,10 @@ describe('which reply', () => {
     expect((await ask(echo, { messages: said('a', 'b', 'c') })).text).toBe('3 2 2')
   })
 
+  test('of no attempt at all is a mistake', async () => {
+    await expect(ask(scriptedModel([attempts()]))).rejects.toThrow('at least one')
+  })
+
   test('is another when the same is asked again', async () => {
     const flaky = scriptedModel([attempts(retryableFailure({ retryAfter: 5 }), text('done'))])
     await expect(ask(flaky)).rejects.toMatchObject({ kind: 'retryable', retryAfter: 5, details: { statusCode: 503 } })
@@ -180,6 +184,13 @@ describe('time', () => {
     })()
     controller.abort(new Error('enough'))
     await expect(read).rejects.toThrow('enough')
+  })
+
+  test('an abort that came before is heard', async () => {
+    const model = scriptedModel([text('x')])
+    await expect(model.doGenerate({ prompt: [], abortSignal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow(
+      'enough',
+    )
   })
 
   test('or not, where the model is told to be deaf', async () => {
