@@ -60,6 +60,10 @@ export interface Supports {
   readonly streams?: boolean
   /** Sub-agents as runs of their own. */
   readonly children?: boolean
+  /** One process at a time has a run: another that takes it up is refused (`RUN_LOCKED`), or waits for its turn. */
+  readonly ownership?: boolean
+  /** The largest record that it takes, in bytes of JSON: a larger one is `PAYLOAD_TOO_LARGE` at once. */
+  readonly recordBytes?: number
 }
 
 /** A durability plugin's places. `durable()` makes them into hooks. */
@@ -109,6 +113,8 @@ interface ExecutionRequest {
   readonly runId: string
   readonly agent: string
   readonly stepId: string
+  /** Which call of `step.run()` it is; what an engine or the policy repeats is an attempt of it. */
+  readonly execution: number
   readonly attempt: number
   readonly idempotencyKey: string
   readonly signal: AbortSignal
@@ -136,9 +142,7 @@ export interface TaskRequest extends ExecutionRequest {
 /** I/O of a hook. Its result is recorded: JSON, bytes, dates, URLs. */
 export type TaskHandler = (input: unknown, context: TaskContext) => unknown
 
-export interface TaskContext extends Omit<ExecutionRequest, 'agent'> {
-  readonly execution: number
-}
+export type TaskContext = Omit<ExecutionRequest, 'agent'>
 
 /** JSON of a plugin, kept with the run. */
 export type PluginState = JsonObject

@@ -36,7 +36,7 @@ function findHandler({ definition, step }: AttemptContext): (input: unknown, con
 }
 
 function taskContext(attempt: AttemptContext): TaskContext {
-  return { ...executionRequest(attempt), execution: attempt.step.execution }
+  return executionRequest(attempt)
 }
 
 type OwnTask = (attempt: AttemptContext, input: JsonObject) => Promise<Json> | Json

@@ -85,6 +85,7 @@ export function executionRequest(attempt: AttemptContext): {
   readonly runId: string
   readonly agent: string
   readonly stepId: string
+  readonly execution: number
   readonly attempt: number
   readonly idempotencyKey: string
   readonly signal: AbortSignal
@@ -94,6 +95,7 @@ export function executionRequest(attempt: AttemptContext): {
     runId: attempt.runId,
     agent: attempt.definition.spec.name,
     stepId: attempt.step.id,
+    execution: attempt.step.execution,
     attempt: attempt.attemptNumber,
     idempotencyKey: attempt.idempotencyKey,
     signal: attempt.attemptScope.signal,
