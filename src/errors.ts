@@ -1,5 +1,5 @@
 /** Every error that Holdfast gives: one class, a stable `code`, a `kind` that engines act upon. */
-import type { Json } from './json.ts'
+import type { Json } from './json-value.ts'
 
 /** The stable codes. Each has a heading in `docs/errors.md`. */
 export type ErrorCode =

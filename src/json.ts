@@ -6,11 +6,9 @@
  * path of the value.
  */
 import { HoldfastError } from './errors.ts'
+import type { Json, JsonObject } from './json-value.ts'
 
-export type JsonPrimitive = string | number | boolean | null
-export type JsonObject = { readonly [key: string]: Json }
-/** A value that `JSON.stringify` and `JSON.parse` give back equal. */
-export type Json = JsonPrimitive | readonly Json[] | JsonObject
+export type { Json, JsonObject, JsonPrimitive } from './json-value.ts'
 
 const TAGS = { bytes: '$bytes', date: '$date', url: '$url', escaped: '$escaped' } as const
 

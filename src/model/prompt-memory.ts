@@ -1,7 +1,6 @@
 /** What the messages of a conversation became for a model, so that the next call of it converts what is new alone. */
 import type { LanguageModelV4Message } from '@ai-sdk/provider'
 import type { Message } from '../message.ts'
-import type { PromptTarget } from './prompt.ts'
 
 const memories = new WeakMap<Message, PromptMemory>()
 
@@ -10,16 +9,16 @@ const memories = new WeakMap<Message, PromptMemory>()
  * model something else (trimmed, compacted, another conversation with the same beginning) has it converted.
  */
 export class PromptMemory {
-  readonly #version: PromptTarget['version']
+  readonly #version: 'v3' | 'v4'
   readonly #messages: Message[] = []
   readonly #converted: LanguageModelV4Message[] = []
 
-  private constructor(version: PromptTarget['version']) {
+  private constructor(version: 'v3' | 'v4') {
     this.#version = version
   }
 
   /** A conversation is known by its first message, and forgotten with it. */
-  static of(first: Message, version: PromptTarget['version']): PromptMemory {
+  static of(first: Message, version: 'v3' | 'v4'): PromptMemory {
     let memory = memories.get(first)
     if (!memory || memory.#version !== version) {
       memory = new PromptMemory(version)
