@@ -93,6 +93,11 @@ describe('keywords', () => {
     expect(bad.filter((value) => fits(schema, value))).toEqual([])
   })
 
+  test('a reference to what is not there fits nothing', () => {
+    expect(fits({ $ref: '#/$defs/none' }, 1)).toBe(false)
+    expect(fits({ $ref: 'https://a.example/' }, 1)).toBe(false)
+  })
+
   test('a schema that refers to itself without end fails, and ends', () => {
     expect(checkJsonSchema({ $ref: '#' }, 1)).toEqual(['$: the schema refers to itself without end'])
     const twins = {

@@ -91,7 +91,7 @@ describe('the parts of a stream', () => {
       { type: 'text-start', id: 't' },
       { type: 'text-delta', id: 't', delta: 'there' },
       result('sharper', { preliminary: true }),
-      result('sharp', {}),
+      result('sharp', { dynamic: true }),
     ])
     expect(message.content).toEqual([
       { type: 'tool-call', toolCallId: 'i', toolName: 'image', input: {}, providerExecuted: true, dynamic: true },
@@ -101,6 +101,7 @@ describe('the parts of a stream', () => {
         toolName: 'image',
         output: { type: 'text', value: 'sharp' },
         providerExecuted: true,
+        dynamic: true,
       },
       { type: 'text', text: 'there' },
     ])
@@ -177,12 +178,14 @@ describe('the parts of a stream', () => {
 
   test('counts that the provider does not give are left out', async () => {
     const none = { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined }
-    const finish = (total: number | undefined): StreamPart => ({
+    const finish = (total: number | undefined) => ({
       ...FINISH,
       usage: { inputTokens: none, outputTokens: { total, text: undefined, reasoning: undefined } },
     })
     expect((await ask(fakeModel('v4', [finish(undefined)]))).usage).toEqual({})
     expect((await ask(fakeModel('v4', [finish(3)]))).usage).toEqual({ outputTokens: 3, totalTokens: 3 })
+    const onlyInput = { ...FINISH, usage: { ...finish(undefined).usage, inputTokens: { ...none, total: 2 } } }
+    expect((await ask(fakeModel('v4', [onlyInput]))).usage).toEqual({ inputTokens: 2, totalTokens: 2 })
     expect((await ask(fakeModel('v4', [{ ...FINISH, usage: undefined as never }]))).usage).toEqual({})
   })
 })

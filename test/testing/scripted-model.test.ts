@@ -72,11 +72,13 @@ describe('a reply', () => {
         reasoning('hm', { providerMetadata: { fake: { s: 1 } } }),
         text('see'),
         call('search', { q: 1 }),
-        call('web', {}, { providerExecuted: true, id: 'own' }),
+        call('web', {}, { providerExecuted: true, dynamic: true, id: 'own' }),
         { type: 'tool-result', toolCallId: 'own', toolName: 'web', result: 'x' },
         call('search', { q: 2 }),
         call('search', undefined, { inputText: '{' }),
         file('image/png', 'AAAA'),
+        pause(0),
+        { type: 'tool-call', toolName: 'none', providerExecuted: true },
       ),
     ])
     const given = await ask(model)
@@ -94,6 +96,7 @@ describe('a reply', () => {
       'tool-call',
       'tool-call',
       'file',
+      'tool-call',
     ])
     expect(given).toMatchObject({
       finishReason: 'tool-calls',

@@ -1,0 +1,21 @@
+/** What a prompt is made for, and what all its parts need. */
+import { HoldfastError } from '../errors.ts'
+import { fromJson } from '../json.ts'
+import type { ProviderOptions } from '../message.ts'
+import type { FileSource } from './file.ts'
+
+export interface PromptTarget extends FileSource {
+  readonly version: 'v3' | 'v4'
+}
+
+/** A part's provider options, as the provider gave them. */
+export function withOptions(part: { readonly providerOptions?: ProviderOptions }): { providerOptions?: never } {
+  return part.providerOptions ? { providerOptions: fromJson(part.providerOptions) as never } : {}
+}
+
+export function unsupported(target: PromptTarget, what: string): HoldfastError {
+  return new HoldfastError({
+    code: 'UNSUPPORTED',
+    message: `${target.where}: the conversation has ${what}, which a model of specification ${target.version} can't be given. Take a model of specification v4.`,
+  })
+}
