@@ -72,3 +72,14 @@ test('what was shown before a reply is not made again; what came after it is', a
   expect(two).toEqual(one)
   expect([two?.[0] === one?.[0], two?.[1] === one?.[1], two?.[2] === one?.[2]]).toEqual([true, true, false])
 })
+
+test('a message that can still change is made again', async () => {
+  const first = { role: 'user' as const, content: [{ type: 'text' as const, text: 'a' }] }
+  const messages: Message[] = [
+    first,
+    Object.freeze({ role: 'assistant', content: [{ type: 'text', text: 'b' }] } as const),
+  ]
+  await promptOf(messages, 'v4')
+  first.content.push({ type: 'text', text: 'more' })
+  expect((await promptOf(messages, 'v4'))?.[0]?.content).toHaveLength(2)
+})
