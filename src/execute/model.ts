@@ -13,6 +13,7 @@ import type { ModelReply } from '../model.ts'
 import { callModel } from '../model.ts'
 import type { ModelRequest } from '../plugin.ts'
 import { validateWith } from '../schema.ts'
+import type { ToolSpec } from '../spec.ts'
 import type { ModelInput, ModelOutput, ModelToolCall } from '../step.ts'
 
 export async function executeModel(attempt: AttemptContext): Promise<ModelOutput> {
@@ -37,10 +38,11 @@ async function askModel(attempt: AttemptContext, request: ModelRequest): Promise
     })
   }
   const { activeTools } = input
+  const tools = activeTools ? spec.tools.filter(({ name }) => activeTools.includes(name)) : spec.tools
   const reply = await callModel(model, {
     ...(request.instructions !== undefined && { instructions: request.instructions }),
     messages: showResults(attempt, request.messages),
-    tools: activeTools ? spec.tools.filter(({ name }) => activeTools.includes(name)) : spec.tools,
+    tools,
     ...(input.toolChoice && { toolChoice: input.toolChoice }),
     ...(input.settings && { settings: input.settings }),
     ...(spec.output && { output: spec.output }),
@@ -48,7 +50,7 @@ async function askModel(attempt: AttemptContext, request: ModelRequest): Promise
     ...(payloads && { payloads }),
     ...(publisher && { onChunk: (chunk) => publisher.publish(chunk) }),
   })
-  return judge(attempt, reply)
+  return judge(attempt, reply, tools)
 }
 
 /** The recorded output stays as the tool gave it; how a model is shown it is the tool's own function. */
@@ -66,9 +68,9 @@ function showResultsOf({ tools }: AgentDefinition, message: ToolMessage): ToolMe
   return { ...message, content }
 }
 
-async function judge(attempt: AttemptContext, reply: ModelReply): Promise<ModelOutput> {
+async function judge(attempt: AttemptContext, reply: ModelReply, shown: readonly ToolSpec[]): Promise<ModelOutput> {
   const calls: ModelToolCall[] = []
-  for (const call of reply.calls) calls.push(await judgeCall(attempt, call))
+  for (const call of reply.calls) calls.push(await judgeCall(attempt, call, shown))
   const { message, finishReason, usage, warnings, providerMetadata, response } = reply
   return {
     message,
@@ -82,12 +84,16 @@ async function judge(attempt: AttemptContext, reply: ModelReply): Promise<ModelO
   }
 }
 
-async function judgeCall(attempt: AttemptContext, call: ModelReply['calls'][number]): Promise<ModelToolCall> {
+async function judgeCall(
+  attempt: AttemptContext,
+  call: ModelReply['calls'][number],
+  shown: readonly ToolSpec[],
+): Promise<ModelToolCall> {
   const { toolCallId, toolName, input } = call
   const base = { toolCallId, toolName, input }
-  const declared = attempt.spec.tools.find(({ name }) => name === toolName)
+  const declared = shown.find(({ name }) => name === toolName)
   if (!declared || declared.type === 'provider') {
-    const names = attempt.spec.tools.map(({ name }) => name).join(', ')
+    const names = shown.map(({ name }) => name).join(', ')
     return { ...base, invalid: `There is no tool '${toolName}'. The tools are: ${names || 'none'}.` }
   }
   if (call.inputText !== undefined)
