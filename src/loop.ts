@@ -6,14 +6,23 @@ import { digest } from './digest.ts'
 import { errorToJson, HoldfastError, isEngineFailure, isHoldfastError, isSuspended, wrapError } from './errors.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { PlannedApproval, PlannedCall, RunState } from './machine.ts'
-import { addTokens, afterCancel, afterCompact, afterModel, afterTools, nextOf, startRun } from './machine.ts'
+import {
+  addTokens,
+  afterCancel,
+  afterCompact,
+  afterModel,
+  afterSettled,
+  afterTools,
+  nextOf,
+  startRun,
+} from './machine.ts'
 import type { Message, ToolResultOutput, Usage } from './message.ts'
 import { addUsage, textOf } from './message.ts'
 import type { ResultStatus } from './run-info.ts'
 import { busOf, Frame } from './loop/run-context.ts'
 import { needTask } from './loop/stepping.ts'
 import type { ApprovalAnswer, Step, StepDescriptor } from './step.ts'
-import { deepFreeze } from './step.ts'
+import { deepFreeze, executionId } from './step.ts'
 import type { PendingWait } from './loop/waits.ts'
 import { keptAnswer } from './loop/waits.ts'
 
@@ -31,13 +40,22 @@ export async function invoke(frame: Frame, step: StepDescriptor<'agent'>): Promi
       frame.tell({ type: 'run-started' })
       const [slot] = await orAsBefore(frame, () => prepare(frame, [{ step, body, event: 'BeforeInvocation' }]))
       frame.state = { ...frame.state, begun: true }
-      await slot?.run()
+      const output = await slot?.run()
+      if (frame.state.status === 'running') {
+        frame.state = afterSettled(frame.state, output ?? null)
+        await tellMessages(frame)
+      }
     }
   } catch (error) {
     if (isHoldfastError(error, 'CANCELLED')) {
       // A worker's own error of a step that was stopped does not say why the run was.
       frame.state = afterCancel(frame.state, cancelReason(frame.run.cancellation.error ?? error))
       if (frame.state.path !== '') failure = error
+      try {
+        await tellMessages(frame)
+      } catch (hook) {
+        failure = wrapError(hook, 'HOOK_FAILED')
+      }
     } else if (isSuspended(error) || isEngineFailure(error)) throw error
     else failure = wrapError(error, 'HOOK_FAILED')
   }
@@ -116,14 +134,14 @@ async function runTools(frame: Frame, calls: readonly PlannedCall[], asked: read
   deepFreeze(frame.state.messages[frame.state.messages.length - 1])
 }
 
-/** A sub-agent inline: an agent of its own with the run's engine; its steps have ids under that of the call. */
+/** A sub-agent inline: an agent of its own with the run's engine; its steps have ids under that of the call's execution. */
 async function runSubAgent(frame: Frame, step: Step<'agent'>): Promise<RunState> {
   const { run, state } = frame
   const spec = state.spec.tools.find(({ name }) => name === step.name)?.agent
   const definition = requireAgent(frame.definition, step.name)
   const { prompt } = step.input as JsonObject
   const input = typeof prompt === 'string' ? prompt : JSON.stringify(step.input)
-  const start = { runId: run.runId, path: `${step.id}/`, input, context: run.context }
+  const start = { runId: run.runId, path: `${executionId(step)}/`, input, context: run.context }
   const child = new Frame(run, definition, busOf(definition), startRun(spec ?? definition.spec, start))
   const { kind, id, name, policy } = step
   await invoke(child, { kind, id, execution: 1, name, input: step.input, policy })

@@ -182,21 +182,25 @@ export function afterCompact(state: RunState, messages: readonly Message[]): Run
   return { ...state, messages, base, compactions, compacting: false, inputTokens: 0 }
 }
 
+/** A hook answered the run as a whole: before anything was asked, or in place of a failure. */
+export function afterSettled(state: RunState, output: Json): RunState {
+  const text = typeof output === 'string' ? output : JSON.stringify(output)
+  return {
+    ...state,
+    status: 'completed',
+    messages: [...closeCalls(state, 'The run failed before this call had a known outcome.'), assistantMessage(text)],
+    phase: { type: 'end' },
+    ...(state.spec.output && { output }),
+  }
+}
+
 /** The run was cancelled. Calls and requests without an answer get one, so that the conversation stays one that a model accepts. */
 export function afterCancel(state: RunState, reason: string | undefined): RunState {
-  const { phase } = state
-  const open = phase.type === 'tools'
-  const results: ToolResultOutput[] = open
-    ? phase.calls.map(() => ({
-        type: 'error-text',
-        value: 'The run was cancelled before this call had a known outcome.',
-      }))
-    : []
   return {
     ...state,
     status: 'cancelled',
     ...(reason !== undefined && { reason }),
-    messages: open ? [...state.messages, toolMessage(state, results, [])] : state.messages,
+    messages: closeCalls(state, 'The run was cancelled before this call had a known outcome.'),
     phase: { type: 'end' },
     kept: {},
   }
@@ -308,6 +312,18 @@ function toolMessage(
     ...(answers[index]?.reason !== undefined && { reason: answers[index].reason }),
   }))
   return { role: 'tool', content: [...parts, ...responses] }
+}
+
+/** The conversation with an answer to each call that has none, so that a model accepts it. */
+function closeCalls(state: RunState, value: string): readonly Message[] {
+  const { phase, messages } = state
+  if (phase.type !== 'tools') return messages
+  const results = phase.calls.map((): ToolResultOutput => ({ type: 'error-text', value }))
+  return [...messages, toolMessage(state, results, [])]
+}
+
+function assistantMessage(text: string): Message {
+  return { role: 'assistant', content: [{ type: 'text', text }] }
 }
 
 function mendOutput(problem: string | undefined): UserMessage {
