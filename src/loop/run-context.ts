@@ -11,7 +11,7 @@ import type { AgentPlugin, DurabilityPort } from '../plugin.ts'
 import type { RunInfo, StepScope } from '../run-info.ts'
 import { Seq } from './seq.ts'
 import type { OpenWait, StepDescriptor, StepRecord } from '../step.ts'
-import { fingerprint } from '../step.ts'
+import { deepFreeze, fingerprint } from '../step.ts'
 import { Cancellation } from '../execute/stop.ts'
 import type { PayloadStore, StreamChunk, StreamSink } from '../stream.ts'
 
@@ -52,6 +52,7 @@ export class RunContext {
   /** Waits that nobody has answered: why the run is suspended. */
   openWaits: OpenWait[] = []
   readonly #kept = new Map<string, Kept>()
+  #live: boolean
 
   constructor(setup: RunSetup) {
     this.runId = setup.runId
@@ -61,6 +62,7 @@ export class RunContext {
     const { definition } = setup
     const durability = definition.plugins.find((plugin) => plugin.durability)
     this.port = durability?.durability
+    this.#live = !this.port
     this.durableName = durability?.name ?? ''
     this.durable = durability?.hooks ?? {}
     this.scope = this.durable.scope
@@ -73,10 +75,24 @@ export class RunContext {
     ]
   }
 
+  /** Whether a worker executes the steps: this process sees none of them run. */
+  get byName(): boolean {
+    return this.port?.dispatch === 'name'
+  }
+
+  /** An engine by name says itself whether it replays; with one by closure the replay ends with the first step that runs. */
+  get phase(): 'live' | 'replay' {
+    if (this.byName) return this.port?.isReplaying?.() ? 'replay' : 'live'
+    return this.#live ? 'live' : 'replay'
+  }
+
+  wentLive(): void {
+    this.#live = true
+  }
+
   kept(id: string): Json | undefined {
     const kept = this.#kept.get(id)
-    if (!kept) return undefined
-    return 'json' in kept ? kept.json : ({ ...kept.record } as unknown as Json)
+    return kept && keptAsJson(kept)
   }
 
   keep(id: string, json: Json): void {
@@ -93,12 +109,12 @@ export class RunContext {
 
   /** All that is kept, as the state has it: with fingerprints, which only a state that leaves the process needs. */
   keptJson(): { [id: string]: Json } {
-    const entries = [...this.#kept].map(([id, kept]): [string, Json] => [
-      id,
-      'json' in kept ? kept.json : ({ of: fingerprint(kept.step), ...kept.record } as unknown as Json),
-    ])
-    return Object.fromEntries(entries)
+    return Object.fromEntries([...this.#kept].map(([id, kept]) => [id, keptAsJson(kept)]))
   }
+}
+
+function keptAsJson(kept: Kept): Json {
+  return 'json' in kept ? kept.json : ({ of: fingerprint(kept.step), ...kept.record } as unknown as Json)
 }
 
 /** One agent of a run: the run's own, or an inline sub-agent. */
@@ -115,7 +131,6 @@ export class Frame {
   plugins: Record<string, unknown>
   /** Messages that MessageAdded was told of. */
   told: number
-  phase: 'live' | 'replay' = 'live'
   /** What the passes over the hooks of the present batch have already: outcomes of tasks, answers of waits, by id. */
   readonly memo: Map<string, Json> = new Map()
   readonly #views = new Map<string, HookRun>()
@@ -153,7 +168,7 @@ export class Frame {
       },
       context: this.run.context,
       get messages() {
-        return frame.state.messages
+        return deepFreeze(frame.state.messages)
       },
       get usage() {
         return frame.state.usage
@@ -200,7 +215,7 @@ export class Frame {
   }
 
   /** Tell the observers. What they throw is theirs. */
-  tell(body: EventBody, phase: 'live' | 'replay' = this.phase, seq: Seq = this.seq): void {
+  tell(body: EventBody, phase: 'live' | 'replay' = this.run.phase, seq: Seq = this.seq): void {
     if (!this.observed) return
     const id = { runId: this.eventRunId, seq: seq.next() }
     const event = { ...body, id, phase, agent: this.state.spec.name } as AgentEvent

@@ -3,7 +3,15 @@
  * gate (which counts executions and checks what comes back), then whatever hooks wrapped around it.
  */
 import type { ErrorJson } from '../errors.ts'
-import { errorFromJson, HoldfastError, unreachable } from '../errors.ts'
+import {
+  errorFromJson,
+  errorToJson,
+  HoldfastError,
+  isEngineFailure,
+  isHoldfastError,
+  isSuspended,
+  unreachable,
+} from '../errors.ts'
 import { performStep } from '../execute/execute-step.ts'
 import { callHook } from '../hooks/hook-bus.ts'
 import type { Json } from '../json.ts'
@@ -11,6 +19,7 @@ import type { Frame } from './run-context.ts'
 import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
 import type {
+  ModelInput,
   Step,
   StepContext,
   StepDescriptor,
@@ -50,6 +59,8 @@ export class Slot<K extends StepKind = StepKind> {
   #settled = false
   #once: Promise<StepOutput<K>> | undefined
   #reached: Step<K> | undefined
+  /** A suspension, a cancel, a failure of the engine: it comes out of the step whatever a wrapper makes of it. */
+  #failure: HoldfastError | undefined
   /** For the events of the present execution. */
   #seq: Seq | undefined
   /** The mark of a `once` step was found in the record: it had started before, and nobody knows how it ended. */
@@ -102,6 +113,7 @@ export class Slot<K extends StepKind = StepKind> {
       })
     }
     this.touched.add(plugin)
+    this.#checkConversation(step, plugin)
     this.step = step
   }
 
@@ -113,18 +125,32 @@ export class Slot<K extends StepKind = StepKind> {
     return scope({ kind, id, execution: this.executions + 1, name, input, policy }, body, this.frame.info)
   }
 
+  #checkConversation(step: Step<K>, plugin: string): void {
+    if (step.kind !== 'model') return
+    const [before, now] = [this.descriptor.input, step.input] as [ModelInput, ModelInput]
+    if (now.base === before.base && now.append === before.append) return
+    throw new HoldfastError({
+      code: 'UNSUPPORTED',
+      message: `plugin '${plugin}' put another conversation into step ${step.id}. What a model is shown is changed by middleware.model; with withInput change its model, settings, toolChoice and activeTools.`,
+      details: { step: step.id, plugin },
+    })
+  }
+
   /** Run the step as hooks made it. Rejects if it ends by any way but its durable part or `settledStep`. */
   async run(): Promise<StepOutput<K>> {
     this.#reached = undefined
     this.#settled = false
+    this.#failure = undefined
+    let output: StepOutput<K>
     try {
-      const output = await this.step.run()
-      this.#checkReached(undefined)
-      return output
+      output = await this.step.run()
     } catch (error) {
-      this.#checkReached(error)
-      throw error
+      if (!this.#failure) this.#checkReached(error)
+      throw this.#failure ?? error
     }
+    if (this.#failure) throw this.#failure
+    this.#checkReached(undefined)
+    return output
   }
 
   #checkReached(cause: unknown): void {
@@ -150,7 +176,18 @@ export class Slot<K extends StepKind = StepKind> {
   }
 
   /** A wrapper that retries gets the outcome of a `once` step's execution again: never a blind rerun. */
-  #enter(own: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
+  async #enter(own: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
+    // What takes the run out of the loop is nothing that a wrapper could catch and go on from, or try again.
+    if (this.#failure) throw this.#failure
+    try {
+      return await this.#execute(own, context)
+    } catch (error) {
+      if (isSuspended(error) || isEngineFailure(error)) this.#failure = error as HoldfastError
+      throw error
+    }
+  }
+
+  #execute(own: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
     if (own.kind !== 'tool' || own.policy.effect !== 'once') return this.#throughGate(own, context)
     this.#once ??= this.#throughGate(own, context)
     return this.#once
@@ -162,20 +199,33 @@ export class Slot<K extends StepKind = StepKind> {
     this.live = false
     this.#seq = this.seq?.child()
     if (now.kind === 'tool' && now.policy.effect === 'once') await this.#markStarted(now as Step<'tool'>)
-    const replaying = this.frame.run.port?.isReplaying?.() ?? false
-    let failure: ErrorJson | undefined
+    const { run } = this.frame
+    if (run.byName && now.kind !== 'wait') this.#tellStarted(now, run.phase)
     try {
-      const result = await this.#durable.run(pass(context ?? {}, now))
-      if (now.kind === 'agent' || now.kind === 'wait') return result as StepOutput<K>
-      const record = result as StepRecord
-      this.#checkRecord(now, record)
-      failure = record.error
-      if (record.error) throw errorFromJson(record.error)
-      return record.output as StepOutput<K>
-    } finally {
-      if (now.kind !== 'agent') this.frame.phase = this.live && !replaying ? 'live' : 'replay'
-      this.#tellFinished(now, failure)
+      const output = await this.#durableOutput(now, context)
+      this.#tellFinished(now)
+      return output
+    } catch (error) {
+      // A step that waits has not finished.
+      if (!isSuspended(error)) this.#tellFinished(now, errorToJson(error, 'TOOL_FAILED'))
+      throw error
     }
+  }
+
+  async #durableOutput(now: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
+    let result: unknown
+    try {
+      result = await this.#durable.run(pass(context ?? {}, now))
+    } catch (error) {
+      if (now.kind === 'agent' || isHoldfastError(error)) throw error
+      // What a step does is in its record, so this is the engine: no outcome, and nothing to tell a model.
+      throw engineFailed(this.frame.run.port?.engine, now, error)
+    }
+    if (now.kind === 'agent' || now.kind === 'wait') return result as StepOutput<K>
+    const record = result as StepRecord
+    this.#checkRecord(now, record)
+    if (record.error) throw errorFromJson(record.error)
+    return record.output as StepOutput<K>
   }
 
   /** Divergence is found here, for every engine: what was recorded says of which step it is. */
@@ -208,7 +258,7 @@ export class Slot<K extends StepKind = StepKind> {
     this.live = true
     if (step.kind === 'wait') return this.#wait(step as unknown as Step<'wait'>)
     if (this.#body) {
-      this.#tellStarted(step, this.frame.phase)
+      if (!run.byName) this.#tellStarted(step, run.phase)
       return this.#body(step as unknown as Step)
     }
     const id = executionId(step)
@@ -217,8 +267,9 @@ export class Slot<K extends StepKind = StepKind> {
       this.live = false
       return { of: '', ...(kept as object) }
     }
-    if (this.#lost) return { of: fingerprint(step), error: lostError(step) }
+    run.wentLive()
     this.#tellStarted(step, 'live')
+    if (this.#lost) return { of: fingerprint(step), error: lostError(step) }
     const record = await performStep(definition, step, {
       ...context,
       runId: run.runId,
@@ -286,10 +337,13 @@ export class Slot<K extends StepKind = StepKind> {
     if (this.#seq) this.frame.tell({ type: 'step-started', step: told(step) }, phase, this.#seq)
   }
 
-  #tellFinished(step: StepDescriptor<K>, error: ErrorJson | undefined): void {
+  #tellFinished(step: StepDescriptor<K>, error?: ErrorJson): void {
     if (!this.#seq || step.kind === 'wait') return
-    if (!this.live) this.#tellStarted(step, 'replay')
-    this.frame.tell({ type: 'step-finished', step: told(step), ...(error && { error }) }, this.frame.phase, this.#seq)
+    const { run } = this.frame
+    if (run.byName) this.live = run.phase === 'live'
+    if (!this.live && !run.byName) this.#tellStarted(step, 'replay')
+    const phase = step.kind === 'agent' ? run.phase : this.live ? 'live' : 'replay'
+    this.frame.tell({ type: 'step-finished', step: told(step), ...(error && { error }) }, phase, this.#seq)
   }
 }
 
@@ -304,6 +358,16 @@ function lostError(step: StepDescriptor): ErrorJson {
     message: `step ${step.id} had started when its process ended, and whether it took effect is not known. Give the tool a reconcile function, or find out and answer.`,
     details: { step: step.id },
   }
+}
+
+function engineFailed(engine: string | undefined, { id }: StepDescriptor, cause: unknown): HoldfastError {
+  return new HoldfastError({
+    code: 'ENGINE_UNAVAILABLE',
+    kind: 'retryable',
+    message: `engine '${engine}' failed at step ${id}: ${cause instanceof Error ? cause.message : String(cause)}. Run it again when the engine is back.`,
+    details: { step: id },
+    cause,
+  })
 }
 
 function noPlace(engine: string, { kind, id }: StepDescriptor): HoldfastError {

@@ -49,7 +49,7 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
   // Inside a step that runs beside others, events are numbered by that step.
   const events = frame.observed ? slots.map(() => (seq ?? frame.seq).child()) : []
   for (const [index, { descriptor }] of slots.entries()) {
-    frame.tell({ type: 'wait-opened', waitId: descriptor.id, input: descriptor.input }, frame.phase, events[index])
+    frame.tell({ type: 'wait-opened', waitId: descriptor.id, input: descriptor.input }, frame.run.phase, events[index])
   }
   const outcomes = await settle(slots.map((slot) => () => slot.inScope(() => slot.run())))
   const open: OpenWait[] = []
@@ -61,7 +61,7 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
       open.push({ id, input })
       continue
     }
-    frame.tell({ type: 'wait-settled', waitId: id, output: outcome.value }, frame.phase, events[index])
+    frame.tell({ type: 'wait-settled', waitId: id, output: outcome.value }, frame.run.phase, events[index])
     await after(frame, slot, { status: 'ok', output: outcome.value })
     frame.memo.set(id, { of: input.of, output: outcome.value })
   }
