@@ -59,7 +59,9 @@ const OWN_TASKS: { readonly [name: string]: OwnTask } = {
     const known = requireTool(attempt, String(tool))
     const context = { ...toolContext(attempt), stepId: String(stepId), idempotencyKey: String(idempotencyKey) }
     const result = await known.reconcile?.(await parseInput(known, input ?? null), context)
-    return toJson(result ?? { status: 'unknown' }, `reconcile of tool '${known.name}'`)
+    // As with a tool that returns nothing.
+    const found = result?.status === 'done' ? { ...result, output: result.output ?? null } : result
+    return toJson(found ?? { status: 'unknown' }, `reconcile of tool '${known.name}'`)
   },
 
   'holdfast.compact': async (attempt, { base, append }) => {
