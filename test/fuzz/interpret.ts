@@ -74,7 +74,7 @@ function scriptModel(process: Process): LanguageModelV4 {
       await process.boundary()
       const [, path = '', turn = ''] = /^(.*\/)?(\d+)\/model$/.exec(stepId) ?? []
       const reply = replyOf(process.script, agentOfPath(path), Number(turn), attempt)
-      entry.ended = reply instanceof Error ? 'failed' : 'done'
+      process.end(entry, reply instanceof Error ? 'failed' : 'done')
       await process.boundary()
       if (reply instanceof Error) throw reply
       return {
@@ -116,7 +116,10 @@ function finalOf(own: AgentScript, agent: number, turn: number): string {
 function toolCall(script: Script, agent: number, turn: number, index: number, call: CallScript): LanguageModelV4Content {
   const toolName = targetOf(script, agent, call)
   const toolCallId = toolCallIdOf({ agent, turn, index })
-  const { does, attempts, value } = call
+  const { attempts, value } = call
+  // After a crash a `once` tool counts another execution than without: what it does must not depend on that.
+  const once = script.tools[Number(toolName.slice(1))]?.once
+  const does = once && call.does === 'second' ? 'fail' : call.does
   const fits = toolName.startsWith('ask') ? { prompt: `do ${toolCallId}` } : { value, does, attempts }
   const input = call.input === 'no-json' ? '{"value":' : JSON.stringify(call.input === 'good' ? fits : { value: 'none' })
   return { type: 'tool-call', toolCallId, toolName, input }
@@ -151,7 +154,7 @@ function buildTool(process: Process, index: number, side: Side): Tool {
       reconcile: async (_: unknown, context: ToolContext) => {
         const entry = process.begin({ kind: 'reconcile', ...of(context) })
         await process.boundary()
-        entry.ended = 'done'
+        process.end(entry, 'done')
         if (reconcile === 'throws') throw new HoldfastError({ code: 'TOOL_FAILED', message: 'no answer' })
         if (reconcile === 'unknown') return { status: 'unknown' as const }
         const outputs = process.world.done.get(context.idempotencyKey)
@@ -178,11 +181,11 @@ async function runTool(process: Process, input: ToolInput, context: ToolContext)
   const { does, value } = input
   const error = failureOf(input, context)
   if (error) {
-    entry.ended = 'failed'
+    process.end(entry, 'failed')
     throw error
   }
   const output = outputOf(does, value, context.idempotencyKey)
-  process.done(entry, output)
+  process.end(entry, 'done', output)
   await process.boundary()
   return output
 }
@@ -205,7 +208,7 @@ function outputOf(does: CallScript['does'], value: number, key: string): unknown
 async function compactWith(process: Process, messages: readonly Message[], context: TaskContext): Promise<readonly Message[]> {
   const entry = process.begin({ kind: 'compact', ...of(context) })
   await process.boundary()
-  entry.ended = 'done'
+  process.end(entry, 'done')
   await process.boundary()
   const text = `${messages.length} messages: ${digest(messages as never)}`
   return [{ role: 'user', content: [{ type: 'text', text }] }]

@@ -58,6 +58,8 @@ export async function play(script: Script, make: BenchMaker, faults: PlayFaults 
   try {
     for (let ordinal = 1; ; ordinal++) {
       if (ordinal > MAX_PROCESSES) throw new Error(`${bench.name}: no end after ${MAX_PROCESSES} processes`)
+      // An engine's run is played from its start in each process; a state in memory goes on from where it was.
+      if (bench.durable) world.forgetEnds()
       const cancelAt = cancelOf(faults, ordinal)
       const crash = crashes.shift()
       const process = new Process(script, world, ordinal, {

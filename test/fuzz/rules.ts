@@ -60,7 +60,7 @@ function tasksOf(process: Process): NonNullable<AgentPlugin['tasks']> {
       const entry = process.begin({ kind: 'task', stepId, execution, attempt, key })
       await process.boundary()
       const { fails, where } = input as { readonly fails: boolean; readonly where: string }
-      entry.ended = fails ? 'failed' : 'done'
+      process.end(entry, fails ? 'failed' : 'done')
       if (fails) throw new Error(`nothing at ${where}`)
       return { where, at: new Date(0) }
     },
@@ -75,11 +75,16 @@ function hooksOf(process: Process, rules: readonly Rule[], number: number): Hook
       await process.boundary()
       count(event, name, number)
       for (const [index, rule] of own.entries()) if (fits(rule, event)) await act(process, name, rule.does, event, index)
+      if (name === 'AfterToolCall') noteUnknown(process, event as HookEvents['AfterToolCall'])
       if (name === 'AfterInvocation') report(process, event as HookEvents['AfterInvocation'], number)
     }
     hooks[name] = hook as never
   }
   return hooks as Hooks
+}
+
+function noteUnknown({ world, dead }: Process, { outcome, toolCallId }: HookEvents['AfterToolCall']): void {
+  if (!dead && outcome.status === 'error' && outcome.error.code === 'OUTCOME_UNKNOWN') world.unknown.add(toolCallId)
 }
 
 function report(process: Process, event: HookEvents['AfterInvocation'], number: number): void {

@@ -35,8 +35,15 @@ export class World {
   readonly states: Map<string, Json> = new Map()
   /** What an engine began to execute, by execution id, with the process. */
   readonly performed: { readonly id: string; readonly process: number }[] = []
+  /** Calls of `once` tools whose outcome stayed unknown, by `toolCallId`. */
+  readonly unknown: Set<string> = new Set()
   /** What broke a rule while it went on. */
   readonly broken: string[] = []
+
+  forgetEnds(): void {
+    this.ended.clear()
+    this.states.clear()
+  }
 }
 
 /** Small, fast, the same everywhere. */
@@ -113,9 +120,11 @@ export class Process {
     return entry
   }
 
-  done(entry: Begun, output: unknown): void {
-    entry.ended = 'done'
-    if (this.dead || entry.kind !== 'tool') return
+  /** What a dead process still does has no effect. */
+  end(entry: Begun, how: 'done' | 'failed', output?: unknown): void {
+    if (this.dead) return
+    entry.ended = how
+    if (how === 'failed' || entry.kind !== 'tool') return
     const { done } = this.world
     done.set(entry.key, [...(done.get(entry.key) ?? []), output])
   }

@@ -86,8 +86,10 @@ function often<T>(first: T, ...rest: readonly (readonly [number, T])[]): fc.Arbi
 
 const share = fc.integer({ min: 0, max: 999 }).map((n) => n / 1000)
 
-function maybe<T>(arbitrary: fc.Arbitrary<T>, freq: number): fc.Arbitrary<T | undefined> {
-  return fc.option(arbitrary, { nil: undefined, freq })
+/** One time in so many. */
+function maybe<T>(arbitrary: fc.Arbitrary<T>, times: number): fc.Arbitrary<T | undefined> {
+  const nothing = { weight: times - 1, arbitrary: fc.constant(undefined) }
+  return fc.oneof({ withCrossShrink: true }, nothing, { weight: 1, arbitrary })
 }
 
 /** `undefined` members left out, as `exactOptionalPropertyTypes` wants it. */
@@ -269,7 +271,7 @@ export function placeOfStep(stepId: string): Place | undefined {
 
 /** Which agent the steps under a path belong to. */
 export function agentOfPath(path: string): number {
-  const [, sub] = /ask(\d+)\/$/.exec(path) ?? []
+  const [, sub] = /ask(\d+)(?:#\d+)?\/$/.exec(path) ?? []
   return sub === undefined ? 0 : Number(sub)
 }
 
