@@ -26,11 +26,17 @@ export class Asking implements Asks {
   #tail: Promise<unknown> = Promise.resolve()
   /** A hook asked something that nobody has answered yet: its step can't go on in this pass, whatever the hook caught. */
   unanswered = false
+  #closed = false
 
   constructor(frame: Frame, stepId: string, pending: PendingWait[]) {
     this.#frame = frame
     this.#stepId = stepId
     this.#pending = pending
+  }
+
+  /** The hooks have had their way: what they wrapped around the step can't ask any more, since the batch has started. */
+  close(): void {
+    this.#closed = true
   }
 
   async interrupt(plugin: string, request: InterruptRequest): Promise<unknown> {
@@ -57,7 +63,7 @@ export class Asking implements Asks {
       type: 'timer',
       duration: toMilliseconds(duration, `sleep of plugin '${plugin}'`),
     }
-    this.#ask(`timer/${plugin}`, input, undefined, 'sleep')
+    this.#ask(`timer/${plugin}`, input, undefined, `sleep of plugin '${plugin}'`)
   }
 
   task(plugin: string, name: string, input: unknown): Promise<unknown> {
@@ -94,6 +100,7 @@ export class Asking implements Asks {
     timeout: Duration | undefined,
     where: string,
   ): WaitOutput {
+    if (this.#closed) throw tooLate(this.#stepId, where)
     const of = digest(input as unknown as Json)
     const id = this.#idFor(path)
     const known = keptAnswer(this.#frame, id, of)
@@ -114,4 +121,12 @@ export class Asking implements Asks {
     this.#asked.set(path, count)
     return `${this.#stepId}/${path}${count === 1 ? '' : `/${count}`}`
   }
+}
+
+function tooLate(step: string, where: string): HoldfastError {
+  return new HoldfastError({
+    code: 'STEP_NOT_RECORDED',
+    message: `${where} came when the Before… hook of step ${step} was over: ask in the hook itself, before it wraps the step.`,
+    details: { step },
+  })
 }

@@ -62,7 +62,7 @@ export async function orAsBefore<T>(frame: Frame, work: () => Promise<T>): Promi
     return await work()
   } catch (error) {
     if (isSuspended(error)) {
-      frame.plugins = plugins
+      frame.restorePlugins(plugins)
       // A hook may have asked to compact.
       frame.state = state
     }
@@ -84,7 +84,7 @@ export async function prepare<K extends StepKind>(
     for (const item of items) slots.push(await prepareItem(frame, item, pending))
     extra(pending)
     if (pending.length === 0) return slots
-    frame.plugins = plugins
+    frame.restorePlugins(plugins)
     await openWaits(frame, pending)
   }
 }
@@ -109,8 +109,11 @@ async function prepareItem<K extends StepKind>(
   try {
     slot = await before(frame, step, options)
   } catch (error) {
-    if (!isSuspended(error) || !slot) throw error
+    // A suspension of another kind is the engine's: the hook has not had its way.
+    if (!isSuspended(error) || !asks.unanswered || !slot) throw error
     return slot
+  } finally {
+    asks.close()
   }
   // A hook that caught the suspension is still one that waits for its answer.
   if (asks.unanswered || !call || slot.denied !== undefined) return slot

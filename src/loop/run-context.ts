@@ -4,7 +4,7 @@ import { HoldfastError } from '../errors.ts'
 import type { HookRun, Hooks } from '../hooks/events.ts'
 import { HookBus } from '../hooks/hook-bus.ts'
 import type { Json } from '../json.ts'
-import { toJson } from '../json.ts'
+import { fromJson, toJson } from '../json.ts'
 import type { RunState } from '../machine.ts'
 import type { AgentEvent } from '../observe.ts'
 import type { AgentPlugin, DurabilityPort } from '../plugin.ts'
@@ -140,7 +140,8 @@ export class Frame {
     this.definition = definition
     this.bus = bus
     this.state = state
-    this.plugins = { ...state.plugins }
+    this.plugins = {}
+    this.restorePlugins(state.plugins)
     this.told = state.begun ? state.messages.length : state.given
     this.eventRunId = state.path === '' ? run.runId : `${run.runId}/${state.path.slice(0, -1)}`
     this.info = {
@@ -186,6 +187,11 @@ export class Frame {
     }
     this.#views.set(plugin, view)
     return view
+  }
+
+  /** As `copyPlugins` gave them. What hooks then change is no one else's. */
+  restorePlugins(plugins: { readonly [name: string]: Json }): void {
+    this.plugins = Object.fromEntries(Object.entries(plugins).map(([name, state]) => [name, fromJson(state)]))
   }
 
   /** The plugins' JSON, a copy. `NOT_JSON` names the plugin that put something else there. */
