@@ -49,18 +49,23 @@ async function isNeeded(frame: Frame, slot: Slot<'tool' | 'agent'>, call: Approv
   const { approval, name } = call.tool
   if (approval !== 'maybe') return approval === 'always'
   if (digest(input) === digest(call.input)) return call.needsApproval === true
-  const id = `${slot.descriptor.id}/approval-needed`
-  const key = `${id}:${digest(input)}`
-  const known = frame.memo.get(key)
-  if (known !== undefined) return known === true
-  const needed = await needTask(frame, {
-    kind: 'task',
-    id,
-    execution: 1,
-    name: 'holdfast.approval',
-    input: { tool: name, input },
-    policy: { effect: 'repeatable' },
-  })
-  frame.memo.set(key, needed)
-  return needed === true
+  const of = digest(input)
+  // Each pass over the hooks may make another input: each has a step of its own, in the order in which they came.
+  for (let round = 1; ; round++) {
+    const id = `${slot.descriptor.id}/approval-needed${round === 1 ? '' : `/${round}`}`
+    const known = frame.memo.get(id) as { readonly of: string; readonly needed: boolean } | undefined
+    if (known?.of === of) return known.needed
+    if (known) continue
+    const output = await needTask(frame, {
+      kind: 'task',
+      id,
+      execution: 1,
+      name: 'holdfast.approval',
+      input: { tool: name, input },
+      policy: { effect: 'repeatable' },
+    })
+    const needed = output === true
+    frame.memo.set(id, { of, needed })
+    return needed
+  }
 }
