@@ -1,0 +1,17 @@
+/** A plugin that breaks one promise: the case of that promise has to catch it, or the case is worth nothing. */
+import type { EngineUnderTest } from '../engine.ts'
+import type { MemoryOptions } from '../memory-engine.ts'
+import { memoryEngine } from '../memory-engine.ts'
+
+export interface FaultyEngine {
+  /** What is wrong with it. */
+  readonly name: string
+  /** Names of the cases that must fail with it; others may. */
+  readonly caughtBy: readonly string[]
+  create(): EngineUnderTest
+}
+
+/** The engine in memory, with something changed. */
+export function faulty(name: string, caughtBy: readonly string[], options: () => MemoryOptions): FaultyEngine {
+  return { name, caughtBy, create: () => memoryEngine(options()) }
+}

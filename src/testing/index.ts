@@ -1,0 +1,41 @@
+/** The testing kit: a scripted model, a harness for hooks and agents, crashes at every boundary, conformance of plugins. */
+export { type ConformanceAgentName, conformanceAgent, conformanceAgents } from './agents.ts'
+export { type ConformanceCase, type ConformanceOptions, durabilityConformance } from './conformance.ts'
+export type { Boundary, CrashPoint } from './crash-points.ts'
+export type { EngineUnderTest, TestAgent } from './engine.ts'
+export { FAULTY_ENGINES } from './faulty/index.ts'
+export type { FaultyEngine } from './faulty/faulty.ts'
+export { mapDurabilityPlugin } from './map-engine.ts'
+export { type MemoryEngine, type MemoryOptions, memoryEngine } from './memory-engine.ts'
+export {
+  type ScriptedCall,
+  type ScriptedModel,
+  type ScriptedModelOptions,
+  type Script,
+  scriptedModel,
+} from './scripted-model.ts'
+export {
+  apiCallError,
+  attempts,
+  breakOff,
+  call,
+  calls,
+  type FailureOptions,
+  file,
+  type Latency,
+  pause,
+  type Pieces,
+  reasoning,
+  type ReplyOptions,
+  reply,
+  retryableFailure,
+  type Scripted,
+  type ScriptedAttempts,
+  type ScriptedPart,
+  type ScriptedReply,
+  type ScriptedText,
+  type ScriptedToolCall,
+  terminalFailure,
+  text,
+} from './scripted-reply.ts'
+export { createWorld, type Effect, memoryStore, type World, type WorldControl, type WorldStore } from './world.ts'

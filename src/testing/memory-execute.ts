@@ -1,0 +1,56 @@
+/** How the engine in memory does steps by name, and what it does about records that are too large. */
+import { errorToJson, isHoldfastError } from '../errors.ts'
+import { executeStep } from '../execute/execute-step.ts'
+import type { RunInfo } from '../run-info.ts'
+import type { DurableStep, StepDescriptor, StepRecord } from '../step.ts'
+import { describeStep, executionId, fingerprint } from '../step.ts'
+import { sleep } from './life.ts'
+import type { MemoryProcess } from './memory-process.ts'
+
+/** As a worker elsewhere would: it has the descriptor as JSON and an agent of its own; the engine does the retrying. */
+export async function executeByName(process: MemoryProcess, step: DurableStep, run: RunInfo): Promise<StepRecord> {
+  const { storage } = process
+  const descriptor = JSON.parse(JSON.stringify(describeStep(step))) as StepDescriptor
+  const mark = `${run.runId}/${executionId(step)}`
+  const once = step.policy.effect === 'once'
+  if (once && storage.marks.has(mark)) return failed(step, 'OUTCOME_UNKNOWN', `step ${step.id} had started`)
+  if (once) storage.marks.add(mark)
+  const { retry } = step.policy
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await executeStep(process.agent, descriptor, {
+        runId: run.runId,
+        agent: run.agent,
+        spec: run.spec,
+        context: run.context,
+        messages: async (base) => JSON.parse(JSON.stringify(run.messages(base))),
+        retries: 'engine',
+        attempt,
+        signal: run.signal,
+        streams: storage.streams,
+        payloads: storage.payloads,
+      })
+    } catch (error) {
+      if (!isHoldfastError(error) || error.kind !== 'retryable') throw error
+      if (attempt >= (retry?.maxAttempts ?? 1)) {
+        return { of: fingerprint(step), error: errorToJson(error, 'TOOL_FAILED') }
+      }
+      await sleep(error.retryAfter ?? retry?.initialInterval ?? 0)
+    }
+  }
+}
+
+/** A tool that ran is never an error for the size of what it gave: the model would have it run again. */
+export function recordWithin(step: StepDescriptor, record: StepRecord, limit: number): StepRecord {
+  const text = JSON.stringify(record)
+  const size = new TextEncoder().encode(text).length
+  if (size <= limit) return record
+  if (step.kind === 'tool' && record.output !== undefined) {
+    return { of: record.of, output: { ran: true, truncated: JSON.stringify(record.output).slice(0, 1_000) } }
+  }
+  return failed(step, 'PAYLOAD_TOO_LARGE', `the record of step ${step.id} has ${size} bytes, and ${limit} are allowed`)
+}
+
+function failed(step: StepDescriptor, code: 'PAYLOAD_TOO_LARGE' | 'OUTCOME_UNKNOWN', message: string): StepRecord {
+  return { of: fingerprint(step), error: { code, kind: 'terminal', message, details: { step: step.id } } }
+}

@@ -1,0 +1,10 @@
+/** A process of the engine in memory. */
+import type { TestAgent } from './engine.ts'
+import type { MemoryStorage } from './memory-storage.ts'
+
+/** What it writes counts until it is killed. */
+export interface MemoryProcess {
+  readonly storage: MemoryStorage
+  readonly agent: TestAgent
+  alive: boolean
+}
