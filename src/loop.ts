@@ -143,8 +143,9 @@ async function runSubAgent(frame: Frame, step: Step<'agent'>): Promise<RunState>
   const input = typeof prompt === 'string' ? prompt : JSON.stringify(step.input)
   const start = { runId: run.runId, path: `${executionId(step)}/`, input, context: run.context }
   const child = new Frame(run, definition, busOf(definition), startRun(spec ?? definition.spec, start))
-  const { kind, id, name, policy } = step
-  await invoke(child, { kind, id, execution: 1, name, input: step.input, policy })
+  // Its hooks and those around its call may ask for the same: what they ask for must not have the same id.
+  const { kind, name, policy } = step
+  await invoke(child, { kind, id: `${start.path}run`, execution: 1, name, input: step.input, policy })
   if (child.state.status === 'limit') {
     throw new HoldfastError({
       code: 'LIMIT_REACHED',
