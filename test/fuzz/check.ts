@@ -85,7 +85,9 @@ function summaryOf(script: Script, played: Played, unknown: ReadonlySet<string> 
   const asked = [...world.asked].filter(([, input]) => (input as { readonly type: string }).type !== 'unknown-outcome')
   const all = { outcome, asked: Object.fromEntries(asked) }
   const ended = { ended: Object.fromEntries(world.ended), states: Object.fromEntries(world.states) }
-  const summary = raced(script, played) ? { ...all, outcome: { ...outcome, reason: 'one of them' } } : { ...all, ...ended }
+  const summary = raced(script, played)
+    ? { ...all, outcome: { ...outcome, reason: 'one of them' } }
+    : { ...all, ...ended }
   return unknown.size === 0 ? summary : blank(summary, unknown)
 }
 
@@ -97,9 +99,11 @@ function raced(script: Script, { outcome }: Played): boolean {
 /** The results of those calls are left out, and what is counted of their text. */
 function blank(value: unknown, unknown: ReadonlySet<string>): unknown {
   return JSON.parse(JSON.stringify(value), (key, member: unknown) => {
-    if (key === 'text' || key === 'digest') return typeof member === 'string' ? member.replace(/: [0-9a-f]{32}$/, '') : member
+    if (key === 'text' || key === 'digest')
+      return typeof member === 'string' ? member.replace(/: [0-9a-f]{32}$/, '') : member
     const part = member as Part | null
-    if (part && typeof part === 'object' && part.type === 'tool-result' && unknown.has(part.toolCallId ?? '')) return 'unknown'
+    if (part && typeof part === 'object' && part.type === 'tool-result' && unknown.has(part.toolCallId ?? ''))
+      return 'unknown'
     return member
   })
 }
@@ -133,7 +137,8 @@ function checkPlay(script: Script, played: Played, where: string): void {
   checkOnce(script, played, where)
   if (!replay) return
   same(outcome, replay, `${where}: taken up once more`)
-  if (world.begun.length > played.begun) throw new Error(`${where}: a finished run did something when it was taken up once more`)
+  if (world.begun.length > played.begun)
+    throw new Error(`${where}: a finished run did something when it was taken up once more`)
 }
 
 /** What was recorded is never executed again, and no execution twice in one process. */
@@ -144,7 +149,8 @@ function checkFinished({ world, left }: Played, where: string): void {
     if (seen.has(key)) throw new Error(`${where}: ${id} was executed twice in process ${process}`)
     seen.add(key)
     const before = left.find((one) => one.process < process && one.recorded.has(id))
-    if (before) throw new Error(`${where}: ${id} was recorded by process ${before.process} and executed again by ${process}`)
+    if (before)
+      throw new Error(`${where}: ${id} was recorded by process ${before.process} and executed again by ${process}`)
   }
   for (const { kind, stepId, execution, process } of world.begun) {
     // A reconcile is told the step that it is about, not its own.
@@ -166,22 +172,26 @@ function checkAttempts(script: Script, { world, left }: Played, where: string): 
   for (const [key, entries] of groups) {
     const [first] = entries as [(typeof entries)[number]]
     const numbers = entries.map(({ attempt }) => attempt)
-    if (numbers.some((attempt, index) => attempt !== index + 1)) throw new Error(`${where}: ${key}: attempts ${numbers}`)
-    if (entries.slice(0, -1).some(({ ended }) => ended === 'done')) throw new Error(`${where}: ${key}: went on after it was done`)
+    if (numbers.some((attempt, index) => attempt !== index + 1))
+      throw new Error(`${where}: ${key}: attempts ${numbers}`)
+    if (entries.slice(0, -1).some(({ ended }) => ended === 'done'))
+      throw new Error(`${where}: ${key}: went on after it was done`)
     const died = left.some(({ process, crashed }) => process === first.process && crashed)
     const [, number] = /t(\d+)$/.exec(first.stepId) ?? []
     const most = first.kind === 'tool' ? (script.tools[Number(number)]?.retry ?? 1) : 3
     const once = first.kind === 'tool' && script.tools[Number(number)]?.once
     if (numbers.length > (once ? 1 : most)) throw new Error(`${where}: ${key}: ${numbers.length} attempts`)
     const call = callAt(script, placeOfStep(first.stepId))
-    const flaky = first.kind === 'tool' && call && (call.does === 'flaky' || call.does === 'fail') && call.answer !== 'spoil'
+    const flaky =
+      first.kind === 'tool' && call && (call.does === 'flaky' || call.does === 'fail') && call.answer !== 'spoil'
     const wanted = call?.does === 'fail' ? most : Math.min(most, (call?.attempts ?? 0) + 1)
     if (flaky && !died && !once && script.cancel === undefined && numbers.length < wanted && !cancels(script)) {
       throw new Error(`${where}: ${key}: ${numbers.length} attempts, ${wanted} wanted`)
     }
   }
   for (const { kind, attempt } of world.begun) {
-    if (kind === 'model' && attempt > MODEL_ATTEMPTS) throw new Error(`${where}: a model was asked for the ${attempt}th time`)
+    if (kind === 'model' && attempt > MODEL_ATTEMPTS)
+      throw new Error(`${where}: a model was asked for the ${attempt}th time`)
   }
 }
 
@@ -200,7 +210,8 @@ function checkOnce(script: Script, { world }: Played, where: string): void {
       if (done > 1) throw new Error(`${where}: once tool ${key} was done ${done} times`)
       const failed = own.filter(({ ended }) => ended === 'failed').length
       const allowed = 1 + failed + world.notDone.filter((other) => other === key).length
-      if (own.length > allowed) throw new Error(`${where}: once tool ${key} began ${own.length} times, allowed ${allowed}`)
+      if (own.length > allowed)
+        throw new Error(`${where}: once tool ${key} began ${own.length} times, allowed ${allowed}`)
     }
   }
 }
@@ -213,7 +224,8 @@ function same(a: unknown, b: unknown, where: string): void {
 
 function differenceOf(a: unknown, b: unknown, path: string): string | undefined {
   if (Object.is(a, b)) return undefined
-  if (!isObject(a) || !isObject(b) || Array.isArray(a) !== Array.isArray(b)) return `${path}: ${show(a)} against ${show(b)}`
+  if (!isObject(a) || !isObject(b) || Array.isArray(a) !== Array.isArray(b))
+    return `${path}: ${show(a)} against ${show(b)}`
   for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
     const found = differenceOf(a[key], b[key], `${path}.${key}`)
     if (found) return found

@@ -1,6 +1,26 @@
 /** The engines that a script is run on. */
-import type { AgentPlugin, DurableStep, Json, OpenWait, RunInfo, RunResult, RunState, Step, StepDescriptor, WaitInput } from 'holdfast'
-import { describeStep, durable, errorToJson, executeStep, executionId, fingerprint, HoldfastError, isHoldfastError } from 'holdfast'
+import type {
+  AgentPlugin,
+  DurableStep,
+  Json,
+  OpenWait,
+  RunInfo,
+  RunResult,
+  RunState,
+  Step,
+  StepDescriptor,
+  WaitInput,
+} from 'holdfast'
+import {
+  describeStep,
+  durable,
+  errorToJson,
+  executeStep,
+  executionId,
+  fingerprint,
+  HoldfastError,
+  isHoldfastError,
+} from 'holdfast'
 import { PositionalEngine } from '../support/positional-engine.ts'
 import { buildAgent } from './interpret.ts'
 import type { Process, World } from './world.ts'
@@ -26,7 +46,9 @@ export type BenchMaker = (world: World) => Bench
 /** What runs on every engine. */
 function runWith(process: Process, plugin: AgentPlugin, side: 'both' | 'loop' = 'both'): Promise<RunResult> {
   const agent = buildAgent(process, side, [plugin])
-  return here.run(process, () => agent.run(INPUT, { runId: RUN_ID, signal: process.signal, context: { tenant: 'fuzz' } }))
+  return here.run(process, () =>
+    agent.run(INPUT, { runId: RUN_ID, signal: process.signal, context: { tenant: 'fuzz' } }),
+  )
 }
 
 /** No engine: the state goes through JSON and a new agent takes it up. */
@@ -246,7 +268,10 @@ async function attempts(worker: ReturnType<typeof buildAgent>, step: StepDescrip
   for (let attempt = 1; ; attempt++) {
     try {
       const record = await executeStep(worker, step, {
-        ...(JSON.parse(JSON.stringify({ runId, agent, spec, context })) as Pick<RunInfo, 'runId' | 'agent' | 'spec' | 'context'>),
+        ...(JSON.parse(JSON.stringify({ runId, agent, spec, context })) as Pick<
+          RunInfo,
+          'runId' | 'agent' | 'spec' | 'context'
+        >),
         signal,
         attempt,
         retries: 'engine',

@@ -28,7 +28,11 @@ export async function fuzz({ engines, runs, seed, path }: FuzzOptions): Promise<
     played++
     await checkScript(one, engines)
   })
-  const details = await fc.check(property, { numRuns: runs, seed, ...(path !== undefined && { path, endOnFailure: true }) })
+  const details = await fc.check(property, {
+    numRuns: runs,
+    seed,
+    ...(path !== undefined && { path, endOnFailure: true }),
+  })
   if (!details.failed) return played
   const error = details.errorInstance as Error | undefined
   throw new Error(

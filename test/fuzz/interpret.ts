@@ -30,9 +30,14 @@ function buildFrom(process: Process, index: number, side: Side, extra: readonly 
     modelRetry: { maxAttempts: MODEL_ATTEMPTS, initialInterval: 0 },
     tools,
     limits: { turns: own.limit },
-    ...(own.output !== undefined && { output: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] } }),
+    ...(own.output !== undefined && {
+      output: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] },
+    }),
     ...(own.compact !== undefined && {
-      compact: { when: { messages: own.compact }, with: (messages, context) => compactWith(process, messages, context) },
+      compact: {
+        when: { messages: own.compact },
+        with: (messages, context) => compactWith(process, messages, context),
+      },
     }),
   })
   for (const plugin of rulePlugins(process, own.rules, side)) agent.use(plugin)
@@ -58,7 +63,14 @@ function noModel(): LanguageModelV4 {
   const never = (): never => {
     throw new Error('the loop asked a model by itself')
   }
-  return { specificationVersion: 'v4', provider: 'fuzz', modelId: 'fuzz', supportedUrls: {}, doGenerate: never, doStream: never }
+  return {
+    specificationVersion: 'v4',
+    provider: 'fuzz',
+    modelId: 'fuzz',
+    supportedUrls: {},
+    doGenerate: never,
+    doStream: never,
+  }
 }
 
 function scriptModel(process: Process): LanguageModelV4 {
@@ -69,7 +81,11 @@ function scriptModel(process: Process): LanguageModelV4 {
     supportedUrls: {},
     doGenerate: async (asking: LanguageModelV4CallOptions) => {
       const [system] = asking.prompt
-      const { stepId, attempt, key } = JSON.parse(system?.content as string) as { stepId: string; attempt: number; key: string }
+      const { stepId, attempt, key } = JSON.parse(system?.content as string) as {
+        stepId: string
+        attempt: number
+        key: string
+      }
       const entry = process.begin({ kind: 'model', stepId, attempt, key })
       await process.boundary()
       const [, path = '', turn = ''] = /^(.*\/)?(\d+)\/model$/.exec(stepId) ?? []
@@ -79,7 +95,10 @@ function scriptModel(process: Process): LanguageModelV4 {
       if (reply instanceof Error) throw reply
       return {
         content: reply,
-        finishReason: { unified: reply.some(({ type }) => type === 'tool-call') ? 'tool-calls' : 'stop', raw: undefined },
+        finishReason: {
+          unified: reply.some(({ type }) => type === 'tool-call') ? 'tool-calls' : 'stop',
+          raw: undefined,
+        },
         usage: {
           inputTokens: { total: asking.prompt.length, noCache: undefined, cacheRead: undefined, cacheWrite: undefined },
           outputTokens: { total: Number(turn), text: undefined, reasoning: undefined },
@@ -113,7 +132,13 @@ function finalOf(own: AgentScript, agent: number, turn: number): string {
   return turn - own.turns.length <= own.output ? `no JSON ${turn}` : JSON.stringify({ n: turn })
 }
 
-function toolCall(script: Script, agent: number, turn: number, index: number, call: CallScript): LanguageModelV4Content {
+function toolCall(
+  script: Script,
+  agent: number,
+  turn: number,
+  index: number,
+  call: CallScript,
+): LanguageModelV4Content {
   const toolName = targetOf(script, agent, call)
   const toolCallId = toolCallIdOf({ agent, turn, index })
   const { attempts, value } = call
@@ -121,7 +146,8 @@ function toolCall(script: Script, agent: number, turn: number, index: number, ca
   const once = script.tools[Number(toolName.slice(1))]?.once
   const does = once && call.does === 'second' ? 'fail' : call.does
   const fits = toolName.startsWith('ask') ? { prompt: `do ${toolCallId}` } : { value, does, attempts }
-  const input = call.input === 'no-json' ? '{"value":' : JSON.stringify(call.input === 'good' ? fits : { value: 'none' })
+  const input =
+    call.input === 'no-json' ? '{"value":' : JSON.stringify(call.input === 'good' ? fits : { value: 'none' })
   return { type: 'tool-call', toolCallId, toolName, input }
 }
 
@@ -149,7 +175,9 @@ function buildTool(process: Process, index: number, side: Side): Tool {
     ...(once
       ? { effect: 'once' as const, onUnknown: once.onUnknown }
       : retry > 1 && { retry: { maxAttempts: retry, initialInterval: 0 } }),
-    ...(side !== 'loop' && { execute: (input: unknown, context: ToolContext) => runTool(process, input as ToolInput, context) }),
+    ...(side !== 'loop' && {
+      execute: (input: unknown, context: ToolContext) => runTool(process, input as ToolInput, context),
+    }),
     ...(reconcile && {
       reconcile: async (_: unknown, context: ToolContext) => {
         const entry = process.begin({ kind: 'reconcile', ...of(context) })
@@ -194,7 +222,8 @@ function failureOf({ does, attempts, value }: ToolInput, { attempt, execution }:
   if (does === 'fail') return new Error(`failed with ${value}`)
   if (does === 'terminal') return new HoldfastError({ code: 'TOOL_FAILED', message: `ended with ${value}` })
   if (does === 'flaky' && attempt <= attempts) return new Error(`flaky with ${value}`)
-  if (does === 'second' && execution <= attempts) return new HoldfastError({ code: 'TOOL_FAILED', message: `not yet ${value}` })
+  if (does === 'second' && execution <= attempts)
+    return new HoldfastError({ code: 'TOOL_FAILED', message: `not yet ${value}` })
   return undefined
 }
 
@@ -205,7 +234,11 @@ function outputOf(does: CallScript['does'], value: number, key: string): unknown
   return { value, key }
 }
 
-async function compactWith(process: Process, messages: readonly Message[], context: TaskContext): Promise<readonly Message[]> {
+async function compactWith(
+  process: Process,
+  messages: readonly Message[],
+  context: TaskContext,
+): Promise<readonly Message[]> {
   const entry = process.begin({ kind: 'compact', ...of(context) })
   await process.boundary()
   process.end(entry, 'done')

@@ -81,7 +81,15 @@ export async function play(script: Script, make: BenchMaker, faults: PlayFaults 
       }
       left.push({ process: ordinal, crashed: false, recorded: bench.recorded() })
       const begun = world.begun.length
-      const played = { engine: bench.name, durable: bench.durable, world, outcome: ended.outcome, boundaries, left, begun }
+      const played = {
+        engine: bench.name,
+        durable: bench.durable,
+        world,
+        outcome: ended.outcome,
+        boundaries,
+        left,
+        begun,
+      }
       if (!bench.durable || ended.outcome.status === 'cancelled') return played
       const again = await endOf(bench, new Process(script, world, ordinal + 1, {}))
       return { ...played, replay: again === 'crashed' ? { status: again } : again.outcome }
@@ -124,7 +132,8 @@ function endOfResult(result: RunResult): End {
 }
 
 function failedWith(error: unknown): Outcome {
-  if (!isHoldfastError(error)) return { status: 'failed', error: { code: 'none', message: String((error as Error)?.stack ?? error) } }
+  if (!isHoldfastError(error))
+    return { status: 'failed', error: { code: 'none', message: String((error as Error)?.stack ?? error) } }
   return { status: 'failed', error: { code: error.code, message: error.message } }
 }
 
@@ -138,7 +147,8 @@ function answersTo(script: Script, world: World, waits: readonly OpenWait[]): { 
   if (waits.length === 0 || ids.size < waits.length) world.broken.push(`waits for ${JSON.stringify(waits)}`)
   for (const { id, input } of waits) {
     const before = world.asked.get(id)
-    if (before !== undefined && JSON.stringify(before) !== JSON.stringify(input)) world.broken.push(`${id} is asked with another input`)
+    if (before !== undefined && JSON.stringify(before) !== JSON.stringify(input))
+      world.broken.push(`${id} is asked with another input`)
     world.asked.set(id, plain(input) as unknown as Json)
   }
   const now = script.answers === 'all' ? waits : waits.slice(...(script.answers === 'first' ? [0, 1] : [-1]))

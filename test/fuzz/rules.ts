@@ -74,7 +74,8 @@ function hooksOf(process: Process, rules: readonly Rule[], number: number): Hook
     const hook = async (event: HookEvents[HookName]): Promise<void> => {
       await process.boundary()
       count(event, name, number)
-      for (const [index, rule] of own.entries()) if (fits(rule, event)) await act(process, name, rule.does, event, index)
+      for (const [index, rule] of own.entries())
+        if (fits(rule, event)) await act(process, name, rule.does, event, index)
       if (name === 'AfterToolCall') noteUnknown(process, event as HookEvents['AfterToolCall'])
       if (name === 'AfterInvocation') report(process, event as HookEvents['AfterInvocation'], number)
     }
@@ -127,7 +128,13 @@ function fits({ turn, index }: Rule, { run, ...event }: HookEvents[HookName]): b
 
 type Before = HookEvents['BeforeToolCall']
 
-async function act(process: Process, name: HookName, does: Action, any: HookEvents[HookName], index: number): Promise<void> {
+async function act(
+  process: Process,
+  name: HookName,
+  does: Action,
+  any: HookEvents[HookName],
+  index: number,
+): Promise<void> {
   // Rules are only made where the hook has what they need.
   const event = any as Before
   const { step } = event
@@ -173,7 +180,8 @@ function settledOutput(step: Step): unknown {
 }
 
 function changed(step: Step<'tool'>): Step<'tool'> {
-  if ((step as Step).kind === 'model') return withInput(step as unknown as Step<'model'>, { settings: { temperature: 0.5 } }) as never
+  if ((step as Step).kind === 'model')
+    return withInput(step as unknown as Step<'model'>, { settings: { temperature: 0.5 } }) as never
   const { input } = step
   if (step.kind !== 'tool' || typeof (input as { readonly value?: unknown }).value !== 'number') return step
   return withInput(step, { value: (input as { readonly value: number }).value + 1 })
