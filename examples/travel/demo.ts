@@ -100,9 +100,9 @@ async function tellTheTrip(dir: string, server: { readonly url: string; readonly
 async function answer(dir: string, { waitId, input }: Extract<WorkerMessage, { type: 'wait' }>): Promise<boolean> {
   const approved = await isApproved(input)
   const said = approved ? { approved } : { approved, reason: 'The traveller does not want it.' }
-  await sqliteRuns({ path: join(dir, 'runs.db') })
-    .get(RUN_ID)
-    .respond(waitId, said)
+  const runs = sqliteRuns({ path: join(dir, 'runs.db') })
+  await runs.get(RUN_ID).respond(waitId, said)
+  await runs.close()
   return approved
 }
 

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type AgentEvent, isHoldfastError, type RunResult } from 'holdfast'
-import { recoverRuns, sqliteDurabilityPlugin, sqliteRuns } from 'holdfast/sqlite'
+import { recoverRuns, sqliteDurabilityPlugin } from 'holdfast/sqlite'
 import { createTravelAgent } from './agent.ts'
 import { chooseModel } from './choose-model.ts'
 import { GO_ON, type WorkerMessage } from './messages.ts'
@@ -39,9 +39,10 @@ process.removeAllListeners('disconnect')
 if (process.connected) process.disconnect()
 
 async function takeUp(): Promise<RunResult> {
-  const agents = [agent]
-  await recoverRuns({ path, agents })
-  return sqliteRuns({ path, agents }).get(runId).result()
+  const { runs } = await recoverRuns({ path, agents: [agent] })
+  const found = runs.find((run) => run.runId === runId)
+  if (!found) throw new Error(`${path} has no unfinished run ${runId}`)
+  return found.result
 }
 
 /** The run failed: its error says what to do, its stack says nothing to whoever watches a demo. */
