@@ -1,0 +1,91 @@
+/**
+ * Tells when the journal may have changed: what this process does is told at once, what others do is found by looking at
+ * a counter of SQLite's (no reading of tables, a few microseconds).
+ */
+
+/** Milliseconds between looks. */
+const INTERVAL = 25
+
+export class Changes {
+  readonly #version: () => number
+  readonly #listeners = new Set<() => void>()
+  #keeping = 0
+  #timer: NodeJS.Timeout | undefined
+  #seen: number | undefined
+
+  /** @param version differs when another process has written */
+  constructor(version: () => number) {
+    this.#version = version
+  }
+
+  /**
+   * Be told; gives what ends it. Looks are taken only while somebody listens.
+   * @param keepAlive the process does not end while it is being waited for
+   */
+  subscribe(listener: () => void, keepAlive: boolean): () => void {
+    this.#listeners.add(listener)
+    if (keepAlive) this.#keeping++
+    this.#arm()
+    return () => {
+      if (!this.#listeners.delete(listener)) return
+      if (keepAlive) this.#keeping--
+      this.#arm()
+    }
+  }
+
+  /** Resolves at the next change, or when the signal aborts. */
+  next(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        unsubscribe()
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const unsubscribe = this.subscribe(done, true)
+      signal?.addEventListener('abort', done, { once: true })
+      if (signal?.aborted) done()
+    })
+  }
+
+  notify(): void {
+    for (const listener of [...this.#listeners]) listener()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.notify()
+    this.#listeners.clear()
+  }
+
+  #arm(): void {
+    if (this.#listeners.size === 0) {
+      clearInterval(this.#timer)
+      this.#timer = undefined
+      return
+    }
+    if (!this.#timer) {
+      // The first look always tells: something may have come between the listener's reading and this.
+      this.#seen = undefined
+      this.#timer = setInterval(() => this.#look(), INTERVAL)
+    }
+    if (this.#keeping > 0) this.#timer.ref()
+    else this.#timer.unref()
+  }
+
+  #look(): void {
+    const version = this.#readVersion()
+    if (version === this.#seen && version !== undefined) return
+    this.#seen = version
+    this.notify()
+  }
+
+  /** `undefined` where it can't be read: those who listen then look for themselves, and fail in their own place. */
+  #readVersion(): number | undefined {
+    try {
+      return this.#version()
+    } catch {
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Group commit: what is queued together is one transaction, so many runs at once share the disk's one slow operation. A
+ * single run in sequence does not wait for anybody.
+ */
+import type { Connection } from './connection.ts'
+
+/** Throws an error of one entry alone with {@link Refusal}; any other undoes the whole group. */
+export type Write<T> = (connection: Connection) => T
+
+/** An entry was refused: the others of its group are not touched. */
+export class Refusal extends Error {}
+
+interface Entry {
+  readonly write: Write<unknown>
+  readonly resolve: (value: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+export class CommitQueue {
+  readonly #strict: Connection
+  readonly #loose: Connection
+  #entries: Entry[] = []
+  #isStrict = false
+
+  constructor(strict: Connection, loose: Connection) {
+    this.#strict = strict
+    this.#loose = loose
+  }
+
+  /**
+   * Resolves when it is committed.
+   * @param strict the commit survives a power cut
+   * @param when `now`: unless others are queued already; `tick`: with all that comes in this tick; `turn`: with all that
+   * comes in this turn of the event loop
+   */
+  add<T>(write: Write<T>, { strict, when }: { strict: boolean; when: 'now' | 'tick' | 'turn' }): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#entries.push({ write, resolve, reject })
+      this.#isStrict ||= strict
+      if (this.#entries.length > 1) return
+      if (when === 'now') this.flush()
+      else if (when === 'tick') process.nextTick(() => this.flush())
+      else setImmediate(() => this.flush())
+    })
+  }
+
+  flush(): void {
+    const entries = this.#entries
+    if (entries.length === 0) return
+    const connection = this.#isStrict ? this.#strict : this.#loose
+    this.#entries = []
+    this.#isStrict = false
+    try {
+      const settle =
+        entries.length === 1
+          ? this.#apply(connection, entries)
+          : connection.transaction(() => this.#apply(connection, entries))
+      for (const each of settle) each()
+    } catch (error) {
+      for (const { reject } of entries) reject(error)
+    }
+  }
+
+  /** Gives what is to be called when it is committed. */
+  #apply(connection: Connection, entries: readonly Entry[]): (() => void)[] {
+    return entries.map(({ write, resolve, reject }) => {
+      try {
+        const value = write(connection)
+        return () => resolve(value as never)
+      } catch (error) {
+        if (error instanceof Refusal) return () => reject(error.cause)
+        throw error
+      }
+    })
+  }
+}

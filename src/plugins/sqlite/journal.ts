@@ -1,0 +1,166 @@
+/** The journal of a path: one object per process, however many plugins, runs and recoveries use it. */
+import { existsSync, realpathSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { HoldfastError } from '../../errors.ts'
+import { Changes } from './changes.ts'
+import { CommitQueue } from './commit-queue.ts'
+import type { Connection } from './connection.ts'
+import { openDatabase, openLoose } from './database.ts'
+import { unusable } from './errors.ts'
+import type { JournalOfRun, LiveRun } from './live-run.ts'
+import type { Owner } from './owner.ts'
+import { becomeOwner, isOwnerAlive } from './owner.ts'
+
+export class Journal implements JournalOfRun {
+  readonly path: string
+  /** Its commits survive a power cut. */
+  readonly strict: Connection
+  /** Its commits survive the end of the process. */
+  readonly loose: Connection
+  readonly queue: CommitQueue
+  readonly changes: Changes
+  /** Runs that this process has taken up, by run id. */
+  readonly live: Map<string, LiveRun> = new Map()
+  working = 0
+  readonly #claims = new Map<string, Set<() => void>>()
+  #owner: Owner | undefined
+  #unwatch: (() => void) | undefined
+
+  constructor(path: string) {
+    this.path = path
+    this.strict = openDatabase(path)
+    this.loose = openLoose(path)
+    this.queue = new CommitQueue(this.strict, this.loose)
+    this.changes = new Changes(
+      () => this.strict.get<{ data_version: number }>('PRAGMA data_version')?.data_version ?? 0,
+    )
+  }
+
+  /** The id of this process as an owner. In a write transaction. */
+  ownerId(): string {
+    this.#owner ??= becomeOwner(this.path)
+    return this.#owner.id
+  }
+
+  /** Whether another process that lives has what this owner has. */
+  isForeign(owner: string): boolean {
+    return !this.isOwn(owner) && isOwnerAlive(this.path, owner)
+  }
+
+  isOwn(owner: string): boolean {
+    return owner === this.#owner?.id
+  }
+
+  /** Whether a run is being run by anybody right now. */
+  isOwned(runId: string, owner: string | null): boolean {
+    return this.live.has(runId) || (owner !== null && this.isForeign(owner))
+  }
+
+  opened(run: LiveRun): void {
+    this.live.set(run.runId, run)
+    this.#unwatch ??= this.changes.subscribe(() => this.#deliverCancels(), false)
+    for (const told of this.#claims.get(run.runId) ?? []) told()
+  }
+
+  closed(run: LiveRun): void {
+    if (this.live.get(run.runId) === run) this.live.delete(run.runId)
+    if (this.live.size > 0) return
+    this.#unwatch?.()
+    this.#unwatch = undefined
+  }
+
+  /** Resolves when this process takes the run up. */
+  claimed(runId: string): { readonly done: Promise<void>; stop(): void } {
+    const { promise, resolve: told } = Promise.withResolvers<void>()
+    const waiting = this.#claims.get(runId) ?? new Set()
+    this.#claims.set(runId, waiting.add(told))
+    const stop = (): void => {
+      waiting.delete(told)
+      if (waiting.size === 0) this.#claims.delete(runId)
+    }
+    return { done: promise, stop }
+  }
+
+  close(): void {
+    this.queue.flush()
+    this.#unwatch?.()
+    this.strict.close()
+    this.loose.close()
+    this.changes.stop()
+    this.#owner?.release()
+    this.#owner = undefined
+  }
+
+  #deliverCancels(): void {
+    try {
+      const rows = this.strict.all<{ run_id: string; cancel: string }>(
+        'SELECT run_id, cancel FROM runs WHERE owner = ? AND cancel IS NOT NULL',
+        this.#owner?.id ?? '',
+      )
+      for (const { run_id, cancel } of rows) this.live.get(run_id)?.cancel(cancel)
+    } catch {
+      // Whatever is wrong with the journal, the next record of the run will say it in its own place.
+    }
+  }
+}
+
+interface Shared {
+  readonly journal: Journal
+  users: number
+}
+
+const shared = new Map<string, Shared>()
+
+/** A use of a journal: opened at the first look, closed when the last user lets go. */
+export interface JournalUse {
+  readonly path: string
+  get(): Journal
+  release(): void
+}
+
+export function useJournal(path: string): JournalUse {
+  if (path === '' || path.startsWith(':memory:') || path.startsWith('file:')) {
+    throw new HoldfastError({
+      code: 'CONFIG_INVALID',
+      message: `a journal needs the path of a file, not '${path}': other processes must find it.`,
+    })
+  }
+  const absolute = resolve(path)
+  let used: Shared | undefined
+  return {
+    path: absolute,
+    get() {
+      used ??= openShared(absolute)
+      return used.journal
+    },
+    release() {
+      if (!used) return
+      used.users--
+      if (used.users === 0) {
+        shared.delete(used.journal.path)
+        used.journal.close()
+      }
+      used = undefined
+    },
+  }
+}
+
+function openShared(path: string): Shared {
+  const real = realPath(path)
+  let found = shared.get(real)
+  if (!found) {
+    found = { journal: new Journal(real), users: 0 }
+    shared.set(real, found)
+  }
+  found.users++
+  return found
+}
+
+/** The file behind links: two names of one file are one journal. */
+export function realPath(path: string): string {
+  const absolute = resolve(path)
+  if (existsSync(absolute)) return realpathSync(absolute)
+  const directory = dirname(absolute)
+  if (!existsSync(directory)) throw unusable(path, `its directory ${directory} does not exist; make it`)
+  return join(realpathSync(directory), basename(absolute))
+}
