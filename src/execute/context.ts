@@ -1,6 +1,7 @@
 /** What the executors of a step are given. */
 import type { AgentDefinition } from '../definition.ts'
 import type { Json } from '../json.ts'
+import { requireJson } from '../json.ts'
 import type { Message } from '../message.ts'
 import type { StepMiddleware } from '../plugin.ts'
 import type { StepPublisher } from './publish.ts'
@@ -51,8 +52,8 @@ export function middlewareOf<K extends keyof StepMiddleware>(
   return plugins.flatMap(({ middleware }) => middleware?.[kind] ?? [])
 }
 
-/** Middleware around the work. */
-export function throughMiddleware<Request, Result>(
+/** Middleware around the work. What it makes of a result must be JSON, as the record is. */
+export async function throughMiddleware<Request extends { readonly stepId: string }, Result>(
   layers: readonly ((request: Request, next: (request: Request) => Promise<Result>) => Promise<Result>)[],
   request: Request,
   work: (request: Request) => Promise<Result>,
@@ -61,5 +62,6 @@ export function throughMiddleware<Request, Result>(
     const layer = layers[index]
     return layer ? layer(now, (next) => from(index + 1, next)) : work(now)
   }
-  return from(0, request)
+  const result = await from(0, request)
+  return layers.length === 0 ? result : (requireJson(result, `step ${request.stepId}: output of middleware`) as Result)
 }

@@ -46,7 +46,8 @@ export async function performStep(
       if (isSuspended(error) || isEngineFailure(error)) throw error
       const failure = errorToJson(error, FAILED[step.kind])
       if (failure.kind === 'retryable') {
-        if (context.retries === 'engine') throw errorFromJson(failure)
+        // A `once` step is never tried again, so its failure is its outcome.
+        if (context.retries === 'engine' && step.policy.effect !== 'once') throw errorFromJson(failure)
         if (attempt - first + 1 < attempts) {
           await delay(failure.retryAfter ?? backoff(step, attempt - first + 1), onStop)
           continue

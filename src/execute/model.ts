@@ -3,6 +3,7 @@ import type { AgentDefinition } from '../definition.ts'
 import { HoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
 import { middlewareOf, throughMiddleware } from './context.ts'
+import { runOwnCode } from './own-code.ts'
 import { executionRequest, parseInput } from './tool.ts'
 import type { Json } from '../json.ts'
 import { toJson } from '../json.ts'
@@ -113,7 +114,8 @@ async function judgeCall(
   const { runId, context = null } = attempt
   const needsApproval =
     declared.approval === 'always' ||
-    (declared.approval === 'maybe' && ((await known.approval?.(parsed, { runId, context })) ?? true))
+    (declared.approval === 'maybe' &&
+      (await runOwnCode('MODEL_FAILED', () => known.approval?.(parsed, { runId, context }))) !== false)
   return { ...base, ...(needsApproval && { needsApproval }) }
 }
 

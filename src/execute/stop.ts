@@ -59,30 +59,23 @@ export function stopsOf(signal: AbortSignal): OnStop {
 
 /** One attempt: its promise rejects at the stop, whether or not the work listens to the signal. */
 export class Attempt {
-  #controller: AbortController | undefined
-  #error: HoldfastError | undefined
+  readonly #controller = new AbortController()
   #reject: ((error: HoldfastError) => void) | undefined
 
-  /** Made when it is first asked for: most tools never ask. */
   get signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController()
-      if (this.#error) this.#controller.abort(this.#error)
-    }
     return this.#controller.signal
   }
 
   readonly stop = (error: HoldfastError): void => {
-    if (this.#error) return
-    this.#error = error
-    this.#controller?.abort(error)
+    if (this.signal.aborted) return
+    this.#controller.abort(error)
     this.#reject?.(error)
   }
 
   run<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#reject = reject
-      if (this.#error) reject(this.#error)
+      if (this.signal.aborted) reject(this.signal.reason)
       else work().then(resolve, reject)
     })
   }

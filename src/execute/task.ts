@@ -2,6 +2,7 @@
 import { HoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
 import { middlewareOf, throughMiddleware } from './context.ts'
+import { runOwnCode } from './own-code.ts'
 import { executionRequest, parseInput, requireTool, toolContext } from './tool.ts'
 import type { Json, JsonObject } from '../json.ts'
 import { fromJson, toJson } from '../json.ts'
@@ -17,7 +18,8 @@ export async function executeTask(attempt: AttemptContext): Promise<Json> {
   const request = { ...executionRequest(attempt), name: step.name, input: step.input as Json }
   return throughMiddleware(layers, request, async ({ input }) => {
     const handler = findHandler(attempt)
-    return toJson((await handler(fromJson(input), taskContext(attempt))) ?? null, `step ${step.id}: output`)
+    const output = await runOwnCode('TASK_FAILED', () => handler(fromJson(input), taskContext(attempt)))
+    return toJson(output ?? null, `step ${step.id}: output`)
   })
 }
 
@@ -52,13 +54,14 @@ const OWN_TASKS: { readonly [name: string]: OwnTask } = {
     const known = requireTool(attempt, String(tool))
     const parsed = await parseInput(known, input ?? null)
     const { runId, context = null } = attempt
-    return (await known.approval?.(parsed, { runId, context })) ?? true
+    return (await runOwnCode('TASK_FAILED', () => known.approval?.(parsed, { runId, context }))) !== false
   },
 
   'holdfast.reconcile': async (attempt, { tool, input, stepId, idempotencyKey }) => {
     const known = requireTool(attempt, String(tool))
     const context = { ...toolContext(attempt), stepId: String(stepId), idempotencyKey: String(idempotencyKey) }
-    const result = await known.reconcile?.(await parseInput(known, input ?? null), context)
+    const parsed = await parseInput(known, input ?? null)
+    const result = await runOwnCode('TASK_FAILED', () => known.reconcile?.(parsed, context))
     // As with a tool that returns nothing.
     const found = result?.status === 'done' ? { ...result, output: result.output ?? null } : result
     return toJson(found ?? { status: 'unknown' }, `reconcile of tool '${known.name}'`)
@@ -75,6 +78,7 @@ const OWN_TASKS: { readonly [name: string]: OwnTask } = {
     }
     const before = await attempt.messages(base as unknown as Base)
     const all = [...before, ...(append as unknown as readonly Message[])]
-    return toJson(await compactWith(all, taskContext(attempt)), `step ${attempt.step.id}: compacted messages`)
+    const messages = await runOwnCode('TASK_FAILED', () => compactWith(all, taskContext(attempt)))
+    return toJson(messages, `step ${attempt.step.id}: compacted messages`)
   },
 }

@@ -3,6 +3,7 @@ import type { Tool, ToolContext } from '../definition.ts'
 import { HoldfastError, isHoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
 import { middlewareOf, throughMiddleware } from './context.ts'
+import { runOwnCode } from './own-code.ts'
 import type { Json } from '../json.ts'
 import { toJson } from '../json.ts'
 import type { ToolRequest } from '../plugin.ts'
@@ -22,14 +23,14 @@ export async function executeTool(attempt: AttemptContext): Promise<Json> {
   const run = async (input: Json): Promise<Json> => {
     const parsed = await parseInput(known, input)
     try {
-      return toJson((await execute(parsed, toolContext(attempt))) ?? null, `step ${step.id}: output`)
+      const output = await runOwnCode('TOOL_FAILED', () => execute(parsed, toolContext(attempt)))
+      return toJson(output ?? null, `step ${step.id}: output`)
     } catch (error) {
       throw toolFailure(attempt, error)
     }
   }
   const input = step.input as Json
   const layers = middlewareOf(definition, 'tool')
-  // A request holds the attempt's signal, which costs more than all of the above: not made for nobody.
   if (layers.length === 0) return run(input)
   const request: ToolRequest = { ...executionRequest(attempt), name: step.name, input }
   return throughMiddleware(layers, request, (now) => run(now.input))
@@ -65,16 +66,14 @@ export async function parseInput(known: Tool, input: Json): Promise<unknown> {
 }
 
 export function toolContext(attempt: AttemptContext): ToolContext {
-  const { step, runId, attemptScope, publisher } = attempt
+  const { step, runId, publisher } = attempt
   return {
     runId,
     stepId: step.id,
     execution: step.execution,
     attempt: attempt.attemptNumber,
     idempotencyKey: attempt.idempotencyKey,
-    get signal() {
-      return attemptScope.signal
-    },
+    signal: attempt.attemptScope.signal,
     context: attempt.context ?? null,
     progress: (data) => publisher?.progress(toJson(data, `step ${step.id}: progress`)),
   }

@@ -15,6 +15,7 @@ import {
 import { performStep } from '../execute/execute-step.ts'
 import { callHook } from '../hooks/hook-bus.ts'
 import type { Json } from '../json.ts'
+import { requireJson } from '../json.ts'
 import type { Frame } from './run-context.ts'
 import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
@@ -59,6 +60,8 @@ export class Slot<K extends StepKind = StepKind> {
   #settled = false
   #once: Promise<StepOutput<K>> | undefined
   #reached: Step<K> | undefined
+  /** What the durable part gave last: all else is what hooks made of it. */
+  #given: StepOutput<K> | undefined
   /** A suspension, a cancel, a failure of the engine: it comes out of the step whatever a wrapper makes of it. */
   #failure: HoldfastError | undefined
   /** For the events of the present execution. */
@@ -150,7 +153,9 @@ export class Slot<K extends StepKind = StepKind> {
     }
     if (this.#failure) throw this.#failure
     this.#checkReached(undefined)
-    return output
+    return output === this.#given || this.#settled
+      ? output
+      : (requireJson(output, `step ${this.descriptor.id}: output`) as StepOutput<K>)
   }
 
   #checkReached(cause: unknown): void {
@@ -203,6 +208,7 @@ export class Slot<K extends StepKind = StepKind> {
     if (run.byName && now.kind !== 'wait') this.#tellStarted(now, run.phase)
     try {
       const output = await this.#durableOutput(now, context)
+      this.#given = output
       this.#tellFinished(now)
       return output
     } catch (error) {
