@@ -20,7 +20,8 @@ export async function resolveUnknown(
   for (;;) {
     const found = await findOut(slot, call)
     if (found.status === 'done') return { status: 'ok', output: found.output }
-    if (found.status === 'unknown') return { status: 'error', error: unknown }
+    // Whatever else it may be: only this lets it run again.
+    if (found.status !== 'not-done') return { status: 'error', error: unknown }
     slot.permitAnother()
     const outcome = await outcomeOf(slot)
     if (outcome.status === 'ok' || outcome.error.code !== 'OUTCOME_UNKNOWN') return outcome
@@ -52,7 +53,7 @@ async function findOut(slot: Slot<'tool'>, { tool }: Approvable): Promise<Reconc
     )
     // A reconcile that fails has told nothing: a person is asked, as if there were none.
     const found = outcome.status === 'ok' ? (outcome.output as unknown as Reconciled) : undefined
-    if (found && found.status !== 'unknown') return found
+    if (found?.status === 'done' || found?.status === 'not-done') return found
   }
   if (tool.onUnknown === 'error' || !canWait(slot)) return { status: 'unknown' }
   const wait = { type: 'unknown-outcome', tool: tool.name, input, of: digest(input) } as const
