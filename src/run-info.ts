@@ -24,6 +24,8 @@ export interface RunInfo {
   /** The messages of a prefix of this agent's conversation: for a worker that lacks them. */
   messages(base: Base): readonly Message[]
   readonly onWait: 'return' | 'block'
+  /** A wait is recorded as open: observers are told of it now, since from now on it can be answered. */
+  opened(waitId: string): void
   /** Aborts when the run is cancelled. */
   readonly signal: AbortSignal
   /** Cancel the run: running steps see it by their `signal`, and its result says `cancelled`. */

@@ -133,6 +133,8 @@ export class Frame {
   told: number
   /** What the passes over the hooks of the present batch have already: outcomes of tasks, answers of waits, by id. */
   readonly memo: Map<string, Json> = new Map()
+  /** Waits that were asked for and are not known to be open yet: to be called when they are. */
+  readonly openings: Map<string, () => void> = new Map()
   readonly #views = new Map<string, HookRun>()
 
   constructor(run: RunContext, definition: AgentDefinition, bus: HookBus, state: RunState) {
@@ -151,6 +153,7 @@ export class Frame {
       context: run.context,
       messages: (base) => this.state.messages.slice(0, base.length),
       onWait: run.onWait,
+      opened: (waitId) => this.openings.get(waitId)?.(),
       signal: run.cancellation.signal,
       cancel: (reason) => run.cancellation.cancel(reason),
     }
@@ -160,31 +163,7 @@ export class Frame {
   viewFor(plugin: string): HookRun {
     const known = this.#views.get(plugin)
     if (known) return known
-    const frame = this
-    const view: HookRun = {
-      runId: this.run.runId,
-      agent: this.state.spec.name,
-      get turn() {
-        return frame.state.turn + (frame.state.phase.type === 'model' ? 1 : 0)
-      },
-      context: this.run.context,
-      get messages() {
-        return deepFreeze(frame.state.messages)
-      },
-      get usage() {
-        return frame.state.usage
-      },
-      get state() {
-        return frame.plugins[plugin]
-      },
-      set state(value) {
-        frame.plugins[plugin] = value
-      },
-      compact: () => {
-        frame.state = { ...frame.state, compacting: true }
-      },
-      info: this.info,
-    }
+    const view = new RunView(this, plugin)
     this.#views.set(plugin, view)
     return view
   }
@@ -239,6 +218,50 @@ export class Frame {
   checkCancelled(): void {
     const { error } = this.run.cancellation
     if (error) throw error
+  }
+}
+
+/** A class, since it is made for each run: accessors in an object literal are slow, and hold its run until a full collection. */
+class RunView implements HookRun {
+  readonly #frame: Frame
+  readonly #plugin: string
+  readonly runId: string
+  readonly agent: string
+  readonly context: Json
+  readonly info: RunInfo
+
+  constructor(frame: Frame, plugin: string) {
+    this.#frame = frame
+    this.#plugin = plugin
+    this.runId = frame.run.runId
+    this.agent = frame.state.spec.name
+    this.context = frame.run.context
+    this.info = frame.info
+  }
+
+  get turn(): number {
+    const { turn, phase } = this.#frame.state
+    return turn + (phase.type === 'model' ? 1 : 0)
+  }
+
+  get messages(): RunState['messages'] {
+    return deepFreeze(this.#frame.state.messages)
+  }
+
+  get usage(): RunState['usage'] {
+    return this.#frame.state.usage
+  }
+
+  get state(): unknown {
+    return this.#frame.plugins[this.#plugin]
+  }
+
+  set state(value: unknown) {
+    this.#frame.plugins[this.#plugin] = value
+  }
+
+  readonly compact = (): void => {
+    this.#frame.state = { ...this.#frame.state, compacting: true }
   }
 }
 

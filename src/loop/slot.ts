@@ -297,6 +297,7 @@ export class Slot<K extends StepKind = StepKind> {
   async #wait(step: Step<'wait'>): Promise<StepOutput<'wait'>> {
     const { run } = this.frame
     const input: WaitInput = step.input
+    this.frame.openings.get(step.id)?.()
     const known = run.kept(step.id) as { readonly of: string; readonly output: WaitOutput } | undefined
     if (known?.of === input.of) return known.output
     switch (input.type) {

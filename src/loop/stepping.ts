@@ -1,7 +1,7 @@
 /** A step through its hooks: before, run, after. Batches, waits and tasks are made of it. */
 import type { ErrorCode } from '../errors.ts'
 import { HoldfastError, isEngineFailure, isSuspended, wrapError } from '../errors.ts'
-import type { HookEvents, HookName, InterruptRequest, StepOutcome } from '../hooks/events.ts'
+import type { HookEvents, HookName, HookRun, InterruptRequest, StepOutcome } from '../hooks/events.ts'
 import type { Frame } from './run-context.ts'
 import type { SlotOptions } from './slot.ts'
 import { Slot } from './slot.ts'
@@ -49,35 +49,46 @@ export async function before<K extends StepKind>(
   options.onOpen?.(slot as unknown as Slot)
   const name = options.event ?? BEFORE[descriptor.kind]
   if (!frame.bus.has(name)) return slot
-  await frame.bus.emit(name, (plugin) => beforeView(frame, slot, plugin, options) as unknown as HookEvents[typeof name])
+  await frame.bus.emit(
+    name,
+    (plugin) => new BeforeView(frame, slot, plugin, options) as unknown as HookEvents[typeof name],
+  )
   frame.checkCancelled()
   return slot
 }
 
-function beforeView<K extends StepKind>(
-  frame: Frame,
-  slot: Slot<K>,
-  plugin: string,
-  { asks, toolCallId }: BeforeOptions,
-): object {
-  return {
-    get step() {
-      return slot.step
-    },
-    set step(step: Step<K>) {
-      slot.replace(step, plugin)
-    },
-    run: frame.viewFor(plugin),
-    cancelRun: (reason: string) => frame.run.cancellation.cancel(reason),
-    denyStep: (reason: string) => {
+/** A Before… event as one plugin's hooks see it. A class: accessors in an object literal cost 20 times as much. */
+class BeforeView<K extends StepKind> {
+  readonly #slot: Slot<K>
+  readonly #plugin: string
+  readonly run: HookRun
+  readonly cancelRun: (reason: string) => void
+  readonly denyStep: (reason: string) => void
+
+  constructor(frame: Frame, slot: Slot<K>, plugin: string, { asks, toolCallId }: BeforeOptions) {
+    this.#slot = slot
+    this.#plugin = plugin
+    this.run = frame.viewFor(plugin)
+    this.cancelRun = (reason) => frame.run.cancellation.cancel(reason)
+    this.denyStep = (reason) => {
       slot.denied ??= reason
-    },
-    ...(toolCallId !== undefined && { toolCallId }),
-    ...(asks && {
-      interrupt: (request: InterruptRequest) => asks.interrupt(plugin, request),
-      task: (name: string, input?: unknown) => asks.task(plugin, name, input),
-      sleep: (duration: number | string) => asks.sleep(plugin, duration),
-    }),
+    }
+    if (toolCallId !== undefined) Object.assign(this, { toolCallId })
+    if (asks) {
+      Object.assign(this, {
+        interrupt: (request: InterruptRequest) => asks.interrupt(plugin, request),
+        task: (name: string, input?: unknown) => asks.task(plugin, name, input),
+        sleep: (duration: number | string) => asks.sleep(plugin, duration),
+      })
+    }
+  }
+
+  get step(): Step<K> {
+    return this.#slot.step
+  }
+
+  set step(step: Step<K>) {
+    this.#slot.replace(step, this.#plugin)
   }
 }
 

@@ -49,13 +49,19 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
   // Inside a step that runs beside others, events are numbered by that step.
   const events = frame.observed ? slots.map(() => (seq ?? frame.seq).child()) : []
   for (const [index, { descriptor }] of slots.entries()) {
-    frame.tell({ type: 'wait-opened', waitId: descriptor.id, input: descriptor.input }, frame.run.phase, events[index])
+    const { id, input } = descriptor
+    frame.openings.set(id, () => {
+      frame.openings.delete(id)
+      frame.tell({ type: 'wait-opened', waitId: id, input }, frame.run.phase, events[index])
+    })
   }
   const outcomes = await settle(slots.map((slot) => () => slot.inScope(() => slot.run())))
   const open: OpenWait[] = []
   for (const [index, slot] of slots.entries()) {
     const outcome = outcomes[index] as PromiseSettledResult<WaitOutput>
     const { id, input } = slot.descriptor
+    // Of an engine that does not say when a wait is open, it is known now.
+    frame.openings.get(id)?.()
     if (outcome.status === 'rejected') {
       if (!isSuspended(outcome.reason)) throw outcome.reason
       open.push({ id, input })
