@@ -149,7 +149,10 @@ const STEP_FAILURES = new Set<ErrorCode>([
   'UNSUPPORTED',
 ])
 
-/** Whether an error is no outcome of a step but says that the run itself can't go on: it is never told to a model. */
+/**
+ * Whether an error is no outcome of a step but says that the run itself can't go on: it is never told to a model. A run that
+ * rejects with one has not failed: an engine holds it, and tries again later (`DIVERGED`, `TOOL_UNKNOWN`, `ENGINE_UNAVAILABLE`).
+ */
 export function isEngineFailure(error: unknown): error is HoldfastError {
   return isHoldfastError(error) && !isSuspended(error) && !STEP_FAILURES.has(error.code)
 }

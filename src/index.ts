@@ -13,6 +13,7 @@ export {
   errorToJson,
   HoldfastError,
   type HoldfastErrorOptions,
+  isEngineFailure,
   isHoldfastError,
   isSuspended,
 } from './errors.ts'

@@ -66,6 +66,8 @@ export class Slot<K extends StepKind = StepKind> {
   #failure: HoldfastError | undefined
   /** For the events of the present execution. */
   #seq: Seq | undefined
+  /** What `run()` rejected with: it comes out of the step as it was, whatever an engine wraps around it. */
+  #rejection: unknown
   /** The mark of a `once` step was found in the record: it had started before, and nobody knows how it ended. */
   #lost = false
 
@@ -81,7 +83,14 @@ export class Slot<K extends StepKind = StepKind> {
     })
     const bare: Step<K> = {
       ...descriptor,
-      run: (context) => this.#perform(currentStep(bare, context), context) as never,
+      run: async (context) => {
+        try {
+          return (await this.#perform(currentStep(bare, context), context)) as never
+        } catch (error) {
+          this.#rejection = error
+          throw error
+        }
+      },
     }
     this.#durable = bareStep(bare)
   }
@@ -220,9 +229,11 @@ export class Slot<K extends StepKind = StepKind> {
 
   async #durableOutput(now: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
     let result: unknown
+    this.#rejection = undefined
     try {
       result = await this.#durable.run(pass(context ?? {}, now))
-    } catch (error) {
+    } catch (failure) {
+      const error = this.#rejection ?? failure
       if (now.kind === 'agent' || isHoldfastError(error)) throw error
       // What a step does is in its record, so this is the engine: no outcome, and nothing to tell a model.
       throw engineFailed(this.frame.run.port?.engine, now, error)
