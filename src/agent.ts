@@ -161,6 +161,7 @@ function baseOfOptions(options: AgentOptions): Omit<AgentDefinition, 'plugins'> 
     ...(compact && { compact: compact.when }),
     modelPolicy: policyOf(policy, `${where}: model`, 'repeatable'),
   }
+  checkAgentNames(tools, options.name)
   return {
     spec,
     models,
@@ -191,6 +192,20 @@ function toolMap(tools: readonly Tool[], agent: string): ReadonlyMap<string, Too
   if (map.size === tools.length) return map
   const twice = tools.find(({ name }, index) => tools.findIndex((other) => other.name === name) !== index)
   throw invalid(`agent '${agent}' has two tools named '${twice?.name}'.`)
+}
+
+/** A worker finds the agent of a step by its name: two of one name in a tree would be taken for each other. */
+function checkAgentNames(tools: readonly Tool[], top: string): void {
+  const known = new Map<string, AgentDefinition | undefined>([[top, undefined]])
+  const visit = (agent: AgentDefinition): void => {
+    const { name } = agent.spec
+    if (known.has(name) && known.get(name) !== agent) {
+      throw invalid(`agent '${top}' has two agents named '${name}' in its tree: give each sub-agent a name of its own.`)
+    }
+    known.set(name, agent)
+    for (const tool of agent.tools.values()) if (tool.agent) visit(tool.agent)
+  }
+  for (const tool of tools) if (tool.agent) visit(tool.agent)
 }
 
 function isSpec(options: AgentOptions | AgentSpec): options is AgentSpec {

@@ -113,11 +113,10 @@ async function runTools(frame: Frame, calls: readonly PlannedCall[], asked: read
   let used: Usage = {}
   const items = calls.flatMap(({ step, call, tool }) => {
     if (!step || !tool) return []
-    const body = async (now: Step): Promise<Json> => {
-      const child = await runSubAgent(frame, now as Step<'agent'>)
-      used = addUsage(used, child.usage)
-      return outputOf(child)
-    }
+    const body = (now: Step): Promise<Json> =>
+      runSubAgent(frame, now as Step<'agent'>, (usage) => {
+        used = addUsage(used, usage)
+      })
     return [{ step, call: { ...call, tool }, ...(tool.type === 'agent' && { body }) }]
   })
   const approvals = asked.map((approval) => ({ ...approval, of: digest(approval.input) }))
@@ -135,24 +134,29 @@ async function runTools(frame: Frame, calls: readonly PlannedCall[], asked: read
 }
 
 /** A sub-agent inline: an agent of its own with the run's engine; its steps have ids under that of the call's execution. */
-async function runSubAgent(frame: Frame, step: Step<'agent'>): Promise<RunState> {
+async function runSubAgent(frame: Frame, step: Step<'agent'>, spend: (usage: Usage) => void): Promise<Json> {
   const { run, state } = frame
   const spec = state.spec.tools.find(({ name }) => name === step.name)?.agent
   const definition = requireAgent(frame.definition, step.name)
-  const { prompt } = step.input as JsonObject
+  const prompt = (step.input as JsonObject | null)?.['prompt']
   const input = typeof prompt === 'string' ? prompt : JSON.stringify(step.input)
   const start = { runId: run.runId, path: `${executionId(step)}/`, input, context: run.context }
   const child = new Frame(run, definition, busOf(definition), startRun(spec ?? definition.spec, start))
   // Its hooks and those around its call may ask for the same: what they ask for must not have the same id.
   const { kind, name, policy } = step
-  await invoke(child, { kind, id: `${start.path}run`, execution: 1, name, input: step.input, policy })
+  try {
+    await invoke(child, { kind, id: `${start.path}run`, execution: 1, name, input: step.input, policy })
+  } finally {
+    // Also of one that failed: the tokens are gone.
+    spend(child.state.usage)
+  }
   if (child.state.status === 'limit') {
     throw new HoldfastError({
       code: 'LIMIT_REACHED',
       message: `sub-agent '${name}' ended early: ${child.state.reason}`,
     })
   }
-  return child.state
+  return outputOf(child.state)
 }
 
 function requireAgent({ spec, tools }: AgentDefinition, name: string): AgentDefinition {
