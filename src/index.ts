@@ -103,6 +103,7 @@ export {
   type OpenWait,
   type Reconciled,
   type RetryPolicy,
+  requireSameStep,
   type Step,
   type StepContext,
   type StepDescriptor,

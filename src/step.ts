@@ -221,6 +221,25 @@ export function fingerprint({ kind, id, name, input }: StepDescriptor): string {
 }
 
 /**
+ * That what was recorded is of this very step. The loop does it for records; a plugin does it for what its engine keeps
+ * beside them, e.g. a wait that was opened.
+ * @param recorded the {@link fingerprint} of the step that was recorded
+ * @throws `DIVERGED`
+ */
+export function requireSameStep(step: StepDescriptor, recorded: string, plugins: readonly string[] = []): void {
+  const now = fingerprint(step)
+  if (recorded === now) return
+  const by = plugins.length > 0 ? `; touched by ${plugins.join(', ')}` : ''
+  throw new HoldfastError({
+    code: 'DIVERGED',
+    message:
+      `step ${executionId(step)} is not the one that was recorded: now ${now}, recorded ${recorded}${by}. Nothing recorded ` +
+      'was changed: roll back, or make the new version do the same as before for runs in flight.',
+    details: { step: step.id, now, recorded, plugins },
+  })
+}
+
+/**
  * A step that runs `around` in place of itself. `around` calls `run` (once, several times for a retry, or not at all)
  * and is told the step as it is when it runs, the changes of hooks after this one included. It stays in the loop: it
  * runs again on replay, around the recorded outcome.

@@ -31,7 +31,7 @@ import type {
   WaitInput,
   WaitOutput,
 } from '../step.ts'
-import { bareStep, currentStep, deepFreeze, executionId, fingerprint, pass } from '../step.ts'
+import { bareStep, currentStep, deepFreeze, executionId, fingerprint, pass, requireSameStep } from '../step.ts'
 import { delay } from '../execute/stop.ts'
 
 const SEAM = { model: 'BeforeModelCall', tool: 'BeforeToolCall', task: 'BeforeTask', wait: 'BeforeWait' } as const
@@ -256,17 +256,7 @@ export class Slot<K extends StepKind = StepKind> {
     }
     // Without an engine nothing is replayed from outside, and a fingerprint is made only when the state leaves the process.
     if (record.of === '' && !this.frame.run.port) return
-    const expected = fingerprint(now)
-    if (record.of === expected) return
-    const plugins = [...this.touched]
-    throw new HoldfastError({
-      code: 'DIVERGED',
-      message:
-        `step ${executionId(now)} is not the one that was recorded: now ${expected}, recorded ${record.of}` +
-        `${plugins.length > 0 ? `; touched by ${plugins.join(', ')}` : ''}. Nothing recorded was changed: ` +
-        'roll back, or make the new version do the same as before for runs in flight.',
-      details: { step: now.id, now: expected, recorded: record.of, plugins },
-    })
+    requireSameStep(now, record.of, [...this.touched])
   }
 
   /** The innermost: do the work. Gives a record, but for waits and sub-agents, which have none of their own. */

@@ -1,6 +1,6 @@
 /** What an engine that is not ours needs of the contract. */
-import type { AgentPlugin, DurableStep } from 'holdfast'
-import { durable, HoldfastError, isEngineFailure, withInput } from 'holdfast'
+import type { AgentPlugin, DurableStep, StepDescriptor } from 'holdfast'
+import { durable, fingerprint, HoldfastError, isEngineFailure, requireSameStep, withInput } from 'holdfast'
 import { describe, expect, it } from 'vitest'
 import { agentOf, call, failureOf, text, toolOf } from '../support/kit.ts'
 
@@ -40,4 +40,14 @@ describe('an engine that wraps the errors of a step', () => {
 it('tells a run that can go on later from one that failed', () => {
   const of = (code: 'DIVERGED' | 'MODEL_FAILED' | 'SUSPENDED') => new HoldfastError({ code, message: code })
   expect([of('DIVERGED'), of('MODEL_FAILED'), new Error('no')].map(isEngineFailure)).toEqual([true, false, false])
+})
+
+it('has what it keeps beside the records compared with the step', () => {
+  const step = (input: string): StepDescriptor => {
+    return { kind: 'task', id: '1/x', execution: 1, name: 'x', input, policy: { effect: 'repeatable' } }
+  }
+  requireSameStep(step('a'), fingerprint(step('a')))
+  expect(() => requireSameStep(step('a'), fingerprint(step('b')))).toThrow(
+    /^step 1\/x is not the one that was recorded/,
+  )
 })
