@@ -1,10 +1,20 @@
 /** The testing kit: a scripted model, a harness for hooks and agents, crashes at every boundary, conformance of plugins. */
 export { type ConformanceAgentName, conformanceAgent, conformanceAgents } from './agents.ts'
 export { type ConformanceCase, type ConformanceOptions, durabilityConformance } from './conformance.ts'
+export {
+  type BoundaryReport,
+  type CrashOptions,
+  type CrashReport,
+  type CrashScenario,
+  crashEverywhere,
+} from './crash-everywhere.ts'
 export type { Boundary, CrashPoint } from './crash-points.ts'
+export type { DrillDriver } from './drill.ts'
 export type { EngineUnderTest, TestAgent } from './engine.ts'
 export { FAULTY_ENGINES } from './faulty/index.ts'
 export type { FaultyEngine } from './faulty/faulty.ts'
+export type { Fired, FiredEvent, FireOptions } from './fire.ts'
+export { createHarness, type Harness, type HarnessOptions } from './harness.ts'
 export { mapDurabilityPlugin } from './map-engine.ts'
 export { type MemoryEngine, type MemoryOptions, memoryEngine } from './memory-engine.ts'
 export {
@@ -38,4 +48,5 @@ export {
   terminalFailure,
   text,
 } from './scripted-reply.ts'
+export { formatTrace, type TraceEntry } from './trace.ts'
 export { createWorld, type Effect, memoryStore, type World, type WorldControl, type WorldStore } from './world.ts'

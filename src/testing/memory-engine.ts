@@ -42,7 +42,7 @@ export function memoryEngine(options: MemoryOptions = {}): MemoryEngine {
   const engine: MemoryEngine = {
     storage,
     start(agent) {
-      const process: MemoryProcess = { storage, agent, alive: true }
+      const process: MemoryProcess = { storage, agent, alive: true, ahead: 0 }
       const plugin = pluginOf(process, options)
       processes.set(plugin, process)
       return plugin
@@ -77,6 +77,7 @@ function pluginOf(process: MemoryProcess, options: MemoryOptions): AgentPlugin {
     },
     streams: storage.streams,
     payloads: storage.payloads,
+    ...(byName && { isReplaying: () => process.ahead > 0 }),
   }
   const places: DurablePlaces = {
     execute: (step, run) => ({
@@ -84,7 +85,10 @@ function pluginOf(process: MemoryProcess, options: MemoryOptions): AgentPlugin {
       async run(context) {
         const key = `${run.runId}/${executionId(step)}`
         const known = storage.records.get(key)
-        if (known !== undefined) return JSON.parse(known)
+        if (known !== undefined) {
+          process.ahead--
+          return JSON.parse(known)
+        }
         const record = byName ? await executeByName(process, step, run) : await step.run(context)
         if (!process.alive) await never()
         const text = JSON.stringify(recordWithin(step, record, recordBytes))
@@ -108,6 +112,7 @@ async function openRun<T>(process: MemoryProcess, input: Json, body: () => Promi
   storage.inputs.set(runId, known)
   if (known !== of) throw new HoldfastError({ code: 'RUN_CONFLICT', message: `run '${runId}' has another input` })
   storage.own(run, process)
+  process.ahead = [...storage.records.keys()].filter((key) => key.startsWith(`${runId}/`)).length
   try {
     const end = await body()
     if ((end as { readonly status?: string }).status !== 'waiting') await storage.streams.close?.(runId)

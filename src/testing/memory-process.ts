@@ -7,4 +7,6 @@ export interface MemoryProcess {
   readonly storage: MemoryStorage
   readonly agent: TestAgent
   alive: boolean
+  /** Records of its run that it has not come to yet. */
+  ahead: number
 }

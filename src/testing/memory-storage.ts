@@ -66,6 +66,7 @@ export class MemoryStorage {
 
   async wait(step: Step<'wait'>, run: RunInfo, process: Owner): Promise<WaitOutput> {
     const row = this.#open(step, run)
+    run.opened(step.id)
     for (;;) {
       if (!process.alive) await never()
       if (row.output !== undefined) return JSON.parse(row.output)
