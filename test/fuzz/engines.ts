@@ -38,7 +38,7 @@ export interface Bench {
   answer(answers: { readonly [waitId: string]: Json }): void | Promise<void>
   /** The execution ids that are recorded. */
   recorded(): ReadonlySet<string>
-  close?(): void
+  close?(): void | Promise<void>
 }
 
 export type BenchMaker = (world: World) => Bench

@@ -95,7 +95,7 @@ export async function play(script: Script, make: BenchMaker, faults: PlayFaults 
       return { ...played, replay: again === 'crashed' ? { status: again } : again.outcome }
     }
   } finally {
-    bench.close?.()
+    await bench.close?.()
   }
 }
 

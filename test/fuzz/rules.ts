@@ -100,7 +100,8 @@ function report(process: Process, event: HookEvents['AfterInvocation'], number: 
 /** What the loop does on one engine and not on another, or after a crash alone, counts for nobody. */
 const OWN = new Set(['holdfast.reconcile', 'unknown-outcome'])
 
-function count({ run, ...event }: HookEvents[HookName], name: HookName, number: number): void {
+function count(event: HookEvents[HookName], name: HookName, number: number): void {
+  const { run } = event
   const step = (event as { readonly step?: Step }).step
   if (step && OWN.has(step.name)) return
   const { path, counts, seen }: State = run.state ?? { path: '', counts: {}, seen: {} }
@@ -119,8 +120,8 @@ function see({ run }: HookEvents[HookName], where: string, what: unknown): void 
   run.state = { ...state, seen: { ...state.seen, [where]: JSON.parse(JSON.stringify(what ?? null)) } }
 }
 
-function fits({ turn, index }: Rule, { run, ...event }: HookEvents[HookName]): boolean {
-  if (turn !== 0 && turn !== run.turn) return false
+function fits({ turn, index }: Rule, event: HookEvents[HookName]): boolean {
+  if (turn !== 0 && turn !== event.run.turn) return false
   const step = (event as { readonly step?: Step }).step
   const [, place] = /(?:tool|agent)\/(\d+)\/[^/]+$/.exec(step?.id ?? '') ?? []
   return index === -1 || place === undefined || Number(place) === index

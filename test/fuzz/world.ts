@@ -67,6 +67,8 @@ export interface Faults {
 
 export const here: AsyncLocalStorage<Process> = new AsyncLocalStorage()
 
+const MANY = 20_000
+
 /** One life of the run. */
 export class Process {
   readonly script: Script
@@ -103,6 +105,8 @@ export class Process {
   async boundary(): Promise<void> {
     if (!this.dead) {
       this.count++
+      // A loop of microtasks alone would starve every timer, the test's own included.
+      if (this.count > MANY) throw new Error(`no end after ${MANY} boundaries`)
       if (this.count === this.#faults.cancelAt) this.#cancel.abort('stop')
       if (this.count === this.#faults.crashAt) {
         this.dead = true
