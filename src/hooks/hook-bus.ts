@@ -42,9 +42,7 @@ export class HookBus {
       if (!hook) continue
       this.#known.add(name)
       // A closure of its own for each registration: emittery calls the same function once, however often it is given.
-      this.#emittery.on(name, async ({ data }) => {
-        await callHook(plugin.name, name, hook, data(plugin.name))
-      })
+      this.#emittery.on(name, ({ data }) => callHook(plugin.name, name, hook, data(plugin.name)))
     }
   }
 }
