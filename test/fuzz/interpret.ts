@@ -13,16 +13,26 @@ export type Side = 'both' | 'loop' | 'worker'
 const MODEL_ATTEMPTS = 2
 
 export function buildAgent(process: Process, side: Side, extra: readonly AgentPlugin[] = []): Agent {
-  return buildFrom(process, 0, side, extra)
+  // A sub-agent is one object, wherever in the tree it is called.
+  const built = new Map<number, Agent>()
+  const build = (index: number): Agent => {
+    const known = built.get(index)
+    if (known) return known
+    const agent = buildOne(process, index, side, build)
+    if (index === 0) for (const plugin of extra) agent.use(plugin)
+    built.set(index, agent)
+    return agent
+  }
+  return build(0)
 }
 
-function buildFrom(process: Process, index: number, side: Side, extra: readonly AgentPlugin[]): Agent {
+function buildOne(process: Process, index: number, side: Side, build: (index: number) => Agent): Agent {
   const { script } = process
   const own = script.agents[index] as AgentScript
   const tools = script.tools.map((_, at) => buildTool(process, at, side))
   for (let sub = index + 1; sub < script.agents.length; sub++) {
     const approval = script.agents[sub]?.approval ?? false
-    tools.push(agentTool(buildFrom(process, sub, side, []), { name: `ask${sub}`, approval }))
+    tools.push(agentTool(build(sub), { name: `ask${sub}`, approval }))
   }
   const agent = new Agent({
     name: `agent${index}`,
@@ -41,7 +51,6 @@ function buildFrom(process: Process, index: number, side: Side, extra: readonly 
     }),
   })
   for (const plugin of rulePlugins(process, own.rules, side)) agent.use(plugin)
-  for (const plugin of extra) agent.use(plugin)
   if (side !== 'loop') agent.use(namer())
   return agent
 }

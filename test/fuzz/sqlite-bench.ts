@@ -52,7 +52,8 @@ export async function sqliteBench(): Promise<SqliteBench> {
       run(process) {
         process.onDeath = () => {
           life++
-          for (const file of readdirSync(directory)) if (file.startsWith(`${name}.owner-`)) rmSync(join(directory, file))
+          for (const file of readdirSync(directory))
+            if (file.startsWith(`${name}.owner-`)) rmSync(join(directory, file))
         }
         const { interpret, sqlite } = lives[life] as Modules
         const plugin = sqlite.sqliteDurabilityPlugin({ path, durability: 'process' })
@@ -68,10 +69,14 @@ export async function sqliteBench(): Promise<SqliteBench> {
       },
       recorded() {
         const database = new DatabaseSync(path, { readOnly: true })
-        const ids = database.prepare('SELECT id FROM records').all().map(({ id }) => String(id))
+        const ids = database
+          .prepare('SELECT id FROM records')
+          .all()
+          .map(({ id }) => String(id))
         database.close()
         const known = new Set(ids)
-        if (known.size < ids.length) world.broken.push(`recorded twice: ${ids.filter((id, at) => ids.indexOf(id) < at)}`)
+        if (known.size < ids.length)
+          world.broken.push(`recorded twice: ${ids.filter((id, at) => ids.indexOf(id) < at)}`)
         return known
       },
       async close() {
