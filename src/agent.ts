@@ -9,7 +9,7 @@ import type { Json } from './json.ts'
 import { toJson } from './json.ts'
 import type { RunState } from './machine.ts'
 import type { AnyLanguageModel } from './model.ts'
-import { orderPlugins } from './loop/order.ts'
+import { APP, checkPluginNames, orderPlugins } from './loop/order.ts'
 import type { AgentPlugin } from './plugin.ts'
 import { resultOf } from './result.ts'
 import { resumeState } from './loop/resume.ts'
@@ -49,9 +49,6 @@ export interface AgentOptions {
   readonly modelRetry?: RetryOptions
 }
 
-/** Hooks that were added with `on()`: the application's own. */
-const APP = 'app'
-
 export class Agent implements RunnableAgent {
   readonly name: string
   readonly #base: Omit<AgentDefinition, 'plugins'>
@@ -71,10 +68,7 @@ export class Agent implements RunnableAgent {
   /** Add a plugin. @throws `CONFIG_INVALID` after the first run, or for a name that is taken */
   use(plugin: AgentPlugin): this {
     this.#checkOpen('use')
-    checkName(plugin.name, 'plugin')
-    if (this.#plugins.some(({ name }) => name === plugin.name)) {
-      throw invalid(`agent '${this.name}' has a plugin '${plugin.name}' already: names of plugins stand in step ids.`)
-    }
+    checkPluginNames([...this.#plugins.filter(({ name }) => name !== APP), plugin], this.name)
     this.#plugins.push(plugin)
     return this
   }
@@ -106,12 +100,12 @@ export class Agent implements RunnableAgent {
    * Rejects with a `HoldfastError` as the run fails.
    */
   async run(input: RunInput, options: RunOptions = {}): Promise<RunResult> {
-    return resultOf(await startAgentRun(this.definition, { input, options: checked(options) }))
+    return resultOf(await startAgentRun(this.definition, checked(input, options)))
   }
 
   /** Like `run()`, told as it happens: iterate it; `result` is what `run()` gives. */
   stream(input: RunInput, options: RunOptions = {}): AgentStream {
-    return streamRun((listen) => startAgentRun(this.definition, { input, options: checked(options), ...listen }))
+    return streamRun(async (listen) => startAgentRun(this.definition, { ...checked(input, options), ...listen }))
   }
 
   /**
@@ -123,14 +117,19 @@ export class Agent implements RunnableAgent {
     answers: { readonly [waitId: string]: unknown },
     options: Pick<RunOptions, 'signal' | 'plugins'> = {},
   ): Promise<RunResult> {
-    const durable = this.definition.plugins.find(({ durability }) => durability)
+    const durable = [...this.definition.plugins, ...(options.plugins ?? [])].find(({ durability }) => durability)
     if (durable) {
       throw new HoldfastError({
         code: 'UNSUPPORTED',
         message: `engine '${durable.durability?.engine}' keeps the runs of agent '${this.name}'. Answer with runs.get(runId).respond(waitId, answer).`,
       })
     }
-    return resultOf(await startAgentRun(this.definition, { input: '', options, ...resumeState(state, answers) }))
+    if (state.spec.name !== this.name) {
+      throw invalid(`the state is one of agent '${state.spec.name}', not of '${this.name}': resume it with that.`)
+    }
+    const resumed = resumeState(state, answers)
+    if (state.status !== 'waiting' && state.status !== 'running') return resultOf(state)
+    return resultOf(await startAgentRun(this.definition, { input: '', options, ...resumed }))
   }
 
   #checkOpen(what: string): void {
@@ -212,17 +211,21 @@ function isSpec(options: AgentOptions | AgentSpec): options is AgentSpec {
   return 'version' in options && options.version === 1
 }
 
-function checked(options: RunOptions): RunOptions {
+function checked(input: RunInput, options: RunOptions): { readonly input: RunInput; readonly options: RunOptions } {
   const { context, messages } = options
   const runId: Json | undefined = options.runId
   if (runId !== undefined && (typeof runId !== 'string' || runId === ''))
     throw invalid('runId must be a text that is not empty.')
   return {
-    ...options,
-    ...(context !== undefined && { context: toJson(context, 'options.context') }),
-    ...(messages && {
-      messages: toJson(messages, 'options.messages') as unknown as NonNullable<RunOptions['messages']>,
-    }),
+    // Copies: what a run was started with must not change under it.
+    input: toJson(input, 'input') as unknown as RunInput,
+    options: {
+      ...options,
+      ...(context !== undefined && { context: toJson(context, 'options.context') }),
+      ...(messages && {
+        messages: toJson(messages, 'options.messages') as unknown as NonNullable<RunOptions['messages']>,
+      }),
+    },
   }
 }
 

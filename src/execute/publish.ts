@@ -19,6 +19,8 @@ export class StepPublisher {
   readonly #stepId: string
   readonly #nonce = Math.random().toString(36).slice(2, 12) + Math.random().toString(36).slice(2, 12)
   #offset = 0
+  /** Work that was stopped may go on and talk: nobody hears it any more. */
+  #ended = false
   #pending: StreamChunk[] = []
   #flushing: Promise<void> | undefined
 
@@ -34,6 +36,7 @@ export class StepPublisher {
   }
 
   publish(body: ChunkBody): void {
+    if (this.#ended) return
     if (this.#offset === 0 && body.type !== 'start') this.publish({ type: 'start' })
     const position = { runId: this.#outlets.runId, stepId: this.#stepId, nonce: this.#nonce, offset: this.#offset++ }
     const chunk: StreamChunk = { ...position, ...body }
@@ -44,19 +47,23 @@ export class StepPublisher {
   }
 
   progress(data: Json): void {
-    this.#outlets.heartbeat?.(data)
+    if (!this.#ended) this.#outlets.heartbeat?.(data)
     this.publish({ type: 'progress', data })
   }
 
   /** The attempt ended well. Resolves when a reader can see all of it. */
   async end(): Promise<void> {
-    if (this.#offset > 0) this.publish({ type: 'end' })
-    await this.#flushing
+    await this.#close('end')
   }
 
   /** The attempt failed: readers take back what it said. */
   async fail(): Promise<void> {
-    if (this.#offset > 0) this.publish({ type: 'superseded' })
+    await this.#close('superseded')
+  }
+
+  async #close(type: 'end' | 'superseded'): Promise<void> {
+    if (this.#offset > 0) this.publish({ type })
+    this.#ended = true
     await this.#flushing
   }
 

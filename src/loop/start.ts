@@ -6,7 +6,7 @@ import type { Json } from '../json.ts'
 import { invoke } from '../loop.ts'
 import type { RunState } from '../machine.ts'
 import { startRun } from '../machine.ts'
-import { orderPlugins } from './order.ts'
+import { APP, checkPluginNames, orderPlugins } from './order.ts'
 import type { AgentPlugin } from '../plugin.ts'
 import type { RunInput, RunOptions } from '../run.ts'
 import type { RunSetup } from './run-context.ts'
@@ -81,14 +81,25 @@ async function openRun(
     if (run.port?.dispatch === 'closure' && !state) frame = starting(await specOfRun(frame, what))
     try {
       await invoke(frame, step)
-      if (!run.port) await run.streams?.close?.(runId)
-      return frame.snapshot()
     } catch (error) {
       if (isSuspended(error) && run.openWaits.length > 0) return frame.snapshot('waiting')
+      if (!isSuspended(error)) await closeStreams(run)
       throw error
     }
+    await closeStreams(run)
+    return frame.snapshot()
   }
   return run.scope ? run.scope(step, body, frame.info) : body()
+}
+
+/** Without an engine nobody else knows that the run has ended. */
+async function closeStreams({ port, streams, runId }: RunContext): Promise<void> {
+  if (port) return
+  try {
+    await streams?.close?.(runId)
+  } catch {
+    // Only the live view: the run has its result.
+  }
 }
 
 /** A run that is cancelled before its first record ends as any cancelled one does. */
@@ -130,7 +141,13 @@ function sameJson(a: unknown, b: unknown): boolean {
 }
 
 function withPlugins(base: AgentDefinition, extra: readonly AgentPlugin[]): AgentDefinition {
-  return extra.length === 0 ? base : { ...base, plugins: orderPlugins([...base.plugins, ...extra]) }
+  if (extra.length === 0) return base
+  const plugins = [...base.plugins, ...extra]
+  checkPluginNames(
+    plugins.filter((plugin) => plugin.name !== APP || extra.includes(plugin)),
+    base.spec.name,
+  )
+  return { ...base, plugins: orderPlugins(plugins) }
 }
 
 function checkPlugins(definition: AgentDefinition, extra: readonly AgentPlugin[]): AgentPlugin | undefined {
