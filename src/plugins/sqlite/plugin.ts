@@ -42,7 +42,7 @@ export function sqliteDurabilityPlugin({ path, durability = 'power' }: SqliteOpt
     },
     hooks: durable({
       execute: (step, info) => ({ ...step, run: (context) => liveRun(use.get(), info).execute(step, context) }),
-      wait: (step, info) => ({ ...step, run: () => settleWait(liveRun(use.get(), info), step, info.onWait) }),
+      wait: (step, info) => ({ ...step, run: () => settleWait(liveRun(use.get(), info), step, info) }),
       scope: (step, body, info) =>
         step.kind === 'agent' && step.id === 'run'
           ? runInScope(() => claimRun(use.get(), step, info, strict), body)

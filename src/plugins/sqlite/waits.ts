@@ -1,6 +1,6 @@
 /** Waits: a row for each, opened by the run, answered by whoever is first: a person, of any process, or the time. */
 import type { RunInfo, Step, WaitInput, WaitOutput } from '../../index.ts'
-import { fingerprint, HoldfastError, validateAnswer } from '../../index.ts'
+import { fingerprint, HoldfastError, requireSameStep, validateAnswer } from '../../index.ts'
 import type { Connection } from './connection.ts'
 import { corrupt } from './errors.ts'
 import type { Journal } from './journal.ts'
@@ -10,9 +10,9 @@ import type { LiveRun, WaitRow } from './live-run.ts'
 const MAX_TIMER = 2 ** 31 - 1
 
 /** Wait until the wait is settled; of a person, only where the run is to block. */
-export async function settleWait(run: LiveRun, step: Step<'wait'>, onWait: RunInfo['onWait']): Promise<WaitOutput> {
+export async function settleWait(run: LiveRun, step: Step<'wait'>, info: RunInfo): Promise<WaitOutput> {
   const wait = run.waits.get(step.id) ?? (await openWait(run, step))
-  checkFingerprint(wait, step)
+  requireSameStep(step, wait.fingerprint)
   for (;;) {
     const answer = wait.answer ?? readAnswer(run, wait)
     if (answer !== null) return parse(run, wait, answer)
@@ -21,7 +21,8 @@ export async function settleWait(run: LiveRun, step: Step<'wait'>, onWait: RunIn
       takeTimeout(run, wait)
       continue
     }
-    if (step.input.type !== 'timer' && onWait === 'return') throw suspended(run, step)
+    info.opened(step.id)
+    if (step.input.type !== 'timer' && info.onWait === 'return') throw suspended(run, step)
     run.blockedBy++
     await nextLook(run, wait.due_at)
     run.blockedBy--
@@ -57,18 +58,6 @@ function openWait(run: LiveRun, step: Step<'wait'>): Promise<WaitRow> {
   }
   // All waits of a batch are opened in one tick.
   return run.journal.queue.add(write, { strict: run.strict, when: 'tick' })
-}
-
-function checkFingerprint(wait: WaitRow, step: Step<'wait'>): void {
-  const now = fingerprint(step)
-  if (wait.fingerprint === now) return
-  throw new HoldfastError({
-    code: 'DIVERGED',
-    message:
-      `wait ${step.id} is not the one that was opened: now ${now}, recorded ${wait.fingerprint}. Nothing recorded was ` +
-      'changed: roll back, or make the new version ask the same as before for runs in flight.',
-    details: { step: step.id, now, recorded: wait.fingerprint },
-  })
 }
 
 function readAnswer(run: LiveRun, { id }: WaitRow): string | null {
