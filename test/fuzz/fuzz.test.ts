@@ -21,5 +21,5 @@ afterAll(() => sqlite.close())
 
 test(`${runs} random scripts, seed ${seed}`, { timeout: 60_000 + runs * 100 }, async () => {
   const engines = [keyed, positional, byName, sqlite.bench]
-  expect(await fuzz({ engines, runs, seed, path })).toBeGreaterThan(0)
+  expect(await fuzz({ engines, runs, seed, path, thorough: false })).toBeGreaterThan(0)
 })

@@ -1,16 +1,15 @@
 /** Runs random scripts; a failure says the seed and the shrunk script. */
 import fc from 'fast-check'
 import { script } from '../support/random-script.ts'
+import type { CheckOptions } from './check.ts'
 import { checkScript } from './check.ts'
-import type { BenchMaker } from './engines.ts'
 
 export interface Seed {
   readonly seed: number
   readonly path: string | undefined
 }
 
-export interface FuzzOptions extends Seed {
-  readonly engines: readonly BenchMaker[]
+export interface FuzzOptions extends Seed, CheckOptions {
   readonly runs: number
 }
 
@@ -22,11 +21,11 @@ export function seedOf(text: string | undefined): Seed {
 }
 
 /** Gives how many scripts were played. */
-export async function fuzz({ engines, runs, seed, path }: FuzzOptions): Promise<number> {
+export async function fuzz({ runs, seed, path, ...options }: FuzzOptions): Promise<number> {
   let played = 0
   const property = fc.asyncProperty(script, async (one) => {
     played++
-    await checkScript(one, engines)
+    await checkScript(one, options)
   })
   const details = await fc.check(property, {
     numRuns: runs,

@@ -5,7 +5,7 @@ import type { Action, Rule } from '../support/random-script.ts'
 import type { Side } from './interpret.ts'
 import type { Process } from './world.ts'
 
-interface State {
+export interface State {
   readonly path: string
   readonly counts: { readonly [hook: string]: number }
   /** What was answered, given, caught; by where. */
@@ -93,8 +93,8 @@ function report(process: Process, event: HookEvents['AfterInvocation'], number: 
   const { run, status } = event
   const state = JSON.parse(JSON.stringify(run.state)) as State
   process.world.states.set(`${state.path} p${number}`, state as never)
-  const { agent, messages, usage } = run
-  if (number === 0) process.world.ended.set(state.path, { agent, status, messages, usage } as never)
+  const { agent, messages, usage, turn: turns } = run
+  if (number === 0) process.world.ended.set(state.path, { agent, status, turns, messages, usage } as never)
 }
 
 /** What the loop does on one engine and not on another, or after a crash alone, counts for nobody. */

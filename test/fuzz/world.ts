@@ -19,6 +19,7 @@ export interface Begun {
 export interface Ended {
   readonly agent: string
   readonly status: string
+  readonly turns: number
   readonly messages: Json
   readonly usage: Json
 }
@@ -106,7 +107,10 @@ export class Process {
     if (!this.dead) {
       this.count++
       // A loop of microtasks alone would starve every timer, the test's own included.
-      if (this.count > MANY) throw new Error(`no end after ${MANY} boundaries`)
+      if (this.count > MANY) {
+        this.world.broken.push(`no end after ${MANY} boundaries`)
+        throw new Error('no end')
+      }
       if (this.count === this.#faults.cancelAt) this.#cancel.abort('stop')
       if (this.count === this.#faults.crashAt) {
         this.dead = true
