@@ -31,6 +31,8 @@ export interface RunState {
   readonly begun: boolean
   /** Messages that the run was started with: a conversation to go on with, nothing new. */
   readonly given: number
+  /** Events that observers were told of: numbers go on from here. */
+  readonly events: number
   readonly phase: Phase
   readonly messages: readonly Message[]
   /** The prefix of `messages` that the last model call was made with. */
@@ -102,6 +104,7 @@ export function startRun(spec: AgentSpec, start: RunStart): RunState {
     turn: 0,
     begun: false,
     given: start.messages?.length ?? 0,
+    events: 0,
     phase: { type: 'model' },
     messages: [...(start.messages ?? []), ...input],
     base: emptyBase(spec, 0),

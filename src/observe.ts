@@ -2,7 +2,7 @@
 import type { ErrorJson } from './errors.ts'
 import type { Message } from './message.ts'
 import type { ResultStatus } from './run-info.ts'
-import type { StepDescriptor, WaitInput, WaitOutput } from './step.ts'
+import type { StepDescriptor, StepKind, StepOutput, WaitInput, WaitOutput } from './step.ts'
 
 export type AgentEvent = AgentEventBase &
   (
@@ -11,7 +11,13 @@ export type AgentEvent = AgentEventBase &
     | { readonly type: 'message-added'; readonly message: Message }
     /** With phase `replay` it was found in the record, and nothing was done. */
     | { readonly type: 'step-started'; readonly step: StepDescriptor }
-    | { readonly type: 'step-finished'; readonly step: StepDescriptor; readonly error?: ErrorJson }
+    | {
+        readonly type: 'step-finished'
+        readonly step: StepDescriptor
+        /** Of kind `step.kind`; left out where there is an `error`. */
+        readonly output?: StepOutput<StepKind>
+        readonly error?: ErrorJson
+      }
     | { readonly type: 'wait-opened'; readonly waitId: string; readonly input: WaitInput }
     | { readonly type: 'wait-settled'; readonly waitId: string; readonly output: WaitOutput }
   )

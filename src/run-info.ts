@@ -24,7 +24,7 @@ export interface RunInfo {
   /** The messages of a prefix of this agent's conversation: for a worker that lacks them. */
   messages(base: Base): readonly Message[]
   readonly onWait: 'return' | 'block'
-  /** A wait is recorded as open: observers are told of it now, since from now on it can be answered. */
+  /** A wait is recorded as open and not answered: observers are told of it now, since it can be answered from now on. */
   opened(waitId: string): void
   /** Aborts when the run is cancelled. */
   readonly signal: AbortSignal

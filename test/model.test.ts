@@ -317,7 +317,7 @@ describe('the conversation as a prompt', () => {
               type: 'tool-result',
               toolCallId: 'a',
               toolName: 'x',
-              output: { type: 'execution-denied', reason: 'no' },
+              output: { type: 'execution-denied', reason: 'The call was refused and not made: no' },
               providerOptions,
             },
             { type: 'tool-approval-response', approvalId: 'p', approved: false, reason: 'no' },

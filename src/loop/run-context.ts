@@ -125,7 +125,7 @@ export class Frame {
   readonly info: RunInfo
   /** What events of this agent are told under: the run's id, with a sub-agent's step id behind it. */
   readonly eventRunId: string
-  readonly seq: Seq = new Seq()
+  readonly seq: Seq
   state: RunState
   /** Each plugin's own JSON, as its hooks have it right now. */
   plugins: Record<string, unknown>
@@ -134,7 +134,7 @@ export class Frame {
   /** What the passes over the hooks of the present batch have already: outcomes of tasks, answers of waits, by id. */
   readonly memo: Map<string, Json> = new Map()
   /** Waits that were asked for and are not known to be open yet: to be called when they are. */
-  readonly openings: Map<string, () => void> = new Map()
+  readonly openings: Map<string, (phase: 'live' | 'replay') => void> = new Map()
   readonly #views = new Map<string, HookRun>()
 
   constructor(run: RunContext, definition: AgentDefinition, bus: HookBus, state: RunState) {
@@ -142,6 +142,7 @@ export class Frame {
     this.definition = definition
     this.bus = bus
     this.state = state
+    this.seq = new Seq(state.events)
     this.plugins = {}
     this.restorePlugins(state.plugins)
     this.told = state.begun ? state.messages.length : state.given
@@ -153,10 +154,16 @@ export class Frame {
       context: run.context,
       messages: (base) => this.state.messages.slice(0, base.length),
       onWait: run.onWait,
-      opened: (waitId) => this.openings.get(waitId)?.(),
+      opened: (waitId) => this.opened(waitId),
       signal: run.cancellation.signal,
       cancel: (reason) => run.cancellation.cancel(reason),
     }
+  }
+
+  /** A wait is open, whether since now or since before a crash: somebody is waited for. */
+  opened(waitId: string): void {
+    this.run.wentLive()
+    this.openings.get(waitId)?.('live')
   }
 
   /** The run as the hooks of one plugin see it. */
@@ -188,6 +195,7 @@ export class Frame {
     return {
       ...this.state,
       status,
+      events: this.seq.count,
       plugins: this.copyPlugins(),
       waits: waiting ? this.run.openWaits : [],
       kept: waiting && !this.run.port ? this.run.keptJson() : {},

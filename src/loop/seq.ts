@@ -5,11 +5,17 @@
 export class Seq {
   readonly #base: number
   readonly #unit: number
-  #count = 0
+  #count: number
 
-  constructor(base = 0, unit = 1) {
+  /** @param count numbers that are taken already */
+  constructor(count = 0, base = 0, unit = 1) {
+    this.#count = count
     this.#base = base
     this.#unit = unit
+  }
+
+  get count(): number {
+    return this.#count
   }
 
   next(): number {
@@ -18,6 +24,6 @@ export class Seq {
 
   /** Numbers below the next one. */
   child(): Seq {
-    return new Seq(this.next(), this.#unit / 1000)
+    return new Seq(0, this.next(), this.#unit / 1000)
   }
 }

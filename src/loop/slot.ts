@@ -218,11 +218,11 @@ export class Slot<K extends StepKind = StepKind> {
     try {
       const output = await this.#durableOutput(now, context)
       this.#given = output
-      this.#tellFinished(now)
+      this.#tellFinished(now, { output })
       return output
     } catch (error) {
       // A step that waits has not finished.
-      if (!isSuspended(error)) this.#tellFinished(now, errorToJson(error, 'TOOL_FAILED'))
+      if (!isSuspended(error)) this.#tellFinished(now, { error: errorToJson(error, 'TOOL_FAILED') })
       throw error
     }
   }
@@ -298,9 +298,9 @@ export class Slot<K extends StepKind = StepKind> {
   async #wait(step: Step<'wait'>): Promise<StepOutput<'wait'>> {
     const { run } = this.frame
     const input: WaitInput = step.input
-    this.frame.openings.get(step.id)?.()
     const known = run.kept(step.id) as { readonly of: string; readonly output: WaitOutput } | undefined
     if (known?.of === input.of) return known.output
+    this.frame.opened(step.id)
     switch (input.type) {
       case 'timer': {
         await delay(input.duration, run.cancellation.onStop)
@@ -345,13 +345,13 @@ export class Slot<K extends StepKind = StepKind> {
     if (this.#seq) this.frame.tell({ type: 'step-started', step: told(step) }, phase, this.#seq)
   }
 
-  #tellFinished(step: StepDescriptor<K>, error?: ErrorJson): void {
+  #tellFinished(step: StepDescriptor<K>, outcome: { output: StepOutput<K> } | { error: ErrorJson }): void {
     if (!this.#seq || step.kind === 'wait') return
     const { run } = this.frame
     if (run.byName) this.live = run.phase === 'live'
     if (!this.live && !run.byName) this.#tellStarted(step, 'replay')
     const phase = step.kind === 'agent' ? run.phase : this.live ? 'live' : 'replay'
-    this.frame.tell({ type: 'step-finished', step: told(step), ...(error && { error }) }, phase, this.#seq)
+    this.frame.tell({ type: 'step-finished', step: told(step), ...outcome }, phase, this.#seq)
   }
 }
 

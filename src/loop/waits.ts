@@ -50,9 +50,9 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
   const events = frame.observed ? slots.map(() => (seq ?? frame.seq).child()) : []
   for (const [index, { descriptor }] of slots.entries()) {
     const { id, input } = descriptor
-    frame.openings.set(id, () => {
+    frame.openings.set(id, (phase) => {
       frame.openings.delete(id)
-      frame.tell({ type: 'wait-opened', waitId: id, input }, frame.run.phase, events[index])
+      frame.tell({ type: 'wait-opened', waitId: id, input }, phase, events[index])
     })
   }
   const outcomes = await settle(slots.map((slot) => () => slot.inScope(() => slot.run())))
@@ -60,8 +60,8 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
   for (const [index, slot] of slots.entries()) {
     const outcome = outcomes[index] as PromiseSettledResult<WaitOutput>
     const { id, input } = slot.descriptor
-    // Of an engine that does not say when a wait is open, it is known now.
-    frame.openings.get(id)?.()
+    // Of an engine that does not say when a wait is open, it is known now; and so is one that was answered before.
+    frame.openings.get(id)?.(outcome.status === 'rejected' ? 'live' : frame.run.phase)
     if (outcome.status === 'rejected') {
       if (!isSuspended(outcome.reason)) throw outcome.reason
       open.push({ id, input })

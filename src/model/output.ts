@@ -19,7 +19,10 @@ export async function toOutput(
       return { type: output.type, value: plain(fromJson(output.value)) as never, ...withOptions(output) }
     case 'denied': {
       const { reason } = output
-      return { type: 'execution-denied', ...(reason !== undefined && { reason }), ...withOptions(output) }
+      // Many providers have no such type, and are given the reason alone: it has to say what happened.
+      const said =
+        reason === undefined ? 'The call was refused and not made.' : `The call was refused and not made: ${reason}`
+      return { type: 'execution-denied', reason: said, ...withOptions(output) }
     }
     case 'content': {
       const value = []
