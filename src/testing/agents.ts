@@ -30,7 +30,5 @@ export function conformanceAgent(name: ConformanceAgentName, world: World): Agen
 
 /** All of them: for a worker that is started before it is known which of them will run. */
 export function conformanceAgents(world: World): Agent[] {
-  // The changed one goes by the name of the one that it changes.
-  const names = Object.keys(AGENTS).filter((name) => name !== 'pairChanged')
-  return names.map((name) => conformanceAgent(name as ConformanceAgentName, world))
+  return Object.values(AGENTS).map((make) => make(world))
 }

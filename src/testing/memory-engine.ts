@@ -9,6 +9,7 @@ import { durable } from '../plugin.ts'
 import type { Json } from '../json.ts'
 import { digest } from '../digest.ts'
 import type { EngineUnderTest } from './engine.ts'
+import { withPlugins } from './engine.ts'
 import { never } from './life.ts'
 import { executeByName, recordWithin } from './memory-execute.ts'
 import type { MemoryProcess } from './memory-process.ts'
@@ -56,7 +57,17 @@ export function memoryEngine(options: MemoryOptions = {}): MemoryEngine {
     respond: async (runId, waitId, answer) => storage.answer(runId, waitId, answer),
     cancel: async (runId, reason) => storage.cancel(runId, reason),
   }
-  return { ...engine, ...options.changeEngine?.(engine) }
+  const whole = options.dispatch === 'name' ? { ...engine, run: runPinned(storage) } : engine
+  return { ...whole, ...options.changeEngine?.(whole) }
+}
+
+/** With steps by name nobody but the engine pins what a run is. */
+function runPinned(storage: MemoryStorage): NonNullable<EngineUnderTest['run']> {
+  return (agent, input, options) => {
+    const spec = storage.specs.get(options.runId) ?? agent.describe()
+    storage.specs.set(options.runId, spec)
+    return withPlugins({ ...agent.definition, spec }, []).run(input, options)
+  }
 }
 
 function pluginOf(process: MemoryProcess, options: MemoryOptions): AgentPlugin {

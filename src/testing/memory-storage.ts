@@ -3,6 +3,7 @@ import { validateAnswer } from '../answer.ts'
 import { HoldfastError } from '../errors.ts'
 import { memoryPayloads, memoryStreams } from '../memory.ts'
 import type { RunInfo } from '../run-info.ts'
+import type { AgentSpec } from '../spec.ts'
 import type { Step, WaitInput, WaitOutput } from '../step.ts'
 import type { PayloadStore, StreamSink } from '../stream.ts'
 import { never, sleep } from './life.ts'
@@ -28,6 +29,8 @@ export class MemoryStorage {
   readonly marks: Set<string> = new Set()
   /** Digests of what runs were started with. */
   readonly inputs: Map<string, string> = new Map()
+  /** What runs are, as it was when they began. */
+  readonly specs: Map<string, AgentSpec> = new Map()
   readonly streams: StreamSink = memoryStreams()
   readonly payloads: PayloadStore = memoryPayloads()
   readonly #owners = new Map<string, { readonly process: Owner; readonly run: RunInfo }>()
@@ -80,6 +83,9 @@ export class MemoryStorage {
   #open({ id, input, policy }: Step<'wait'>, { runId }: RunInfo): WaitRow {
     const key = `${runId}/${id}`
     const known = this.waits.get(key)
+    if (known && known.input.of !== input.of) {
+      throw new HoldfastError({ code: 'DIVERGED', message: `wait ${id} was asked for another input` })
+    }
     if (known) return known
     const timeout = input.type === 'timer' ? input.duration : policy.timeout
     const row = { input, deadline: timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeout }

@@ -27,16 +27,6 @@ function pair(world: World): Agent {
   })
 }
 
-/** As `pair`, with other words in its first turn: a deploy that changed what runs in flight have done. */
-function pairChanged(world: World): Agent {
-  return new Agent({
-    name: 'pair',
-    instructions: 'Do as you are told.',
-    model: readingModel([calls(text('First two. '), call('left', { of: 'left' }), call('right', { of: 'right' }))]),
-    tools: [effectTool(world, 'left', () => 'other'), effectTool(world, 'right', () => 'other')],
-  })
-}
-
 export const VALUES: { readonly [name: string]: unknown } = {
   bytes: new Uint8Array([0, 1, 127, 128, 255]),
   date: new Date(Date.UTC(2031, 4, 3)),
@@ -136,11 +126,10 @@ function patient(world: World): Agent {
   })
 }
 
-export type BasicAgent = 'pair' | 'pairChanged' | 'values' | 'parent' | 'streamer' | 'large' | 'booking' | 'patient'
+export type BasicAgent = 'pair' | 'values' | 'parent' | 'streamer' | 'large' | 'booking' | 'patient'
 
 export const BASIC_AGENTS: { readonly [name in BasicAgent]: MakeAgent } = {
   pair,
-  pairChanged,
   values,
   parent,
   streamer,

@@ -1,0 +1,55 @@
+/** Clause: a cancel is heard. */
+import { RUN_ID } from '../bench.ts'
+import { expectEqual } from '../expect.ts'
+import type { Bench } from '../bench.ts'
+import type { CaseDefinition } from './case.ts'
+
+async function cancelRun({ engine }: Bench, reason: string): Promise<void> {
+  if (!engine.cancel) throw new Error('the engine claims cancelRunning, and the EngineUnderTest has no cancel()')
+  await engine.cancel(RUN_ID, reason)
+}
+
+export const cancel: readonly CaseDefinition[] = [
+  {
+    name: 'cancel: while a tool runs',
+    clause: "A cancel reaches the signal of the tool that runs, and the run's result says so.",
+    requires: ['cancelRunning'],
+    async run(bench) {
+      const { world } = bench
+      await world.hold('working')
+      const process = await bench.start('patient')
+      const running = process.run()
+      await world.reached('working')
+      await cancelRun(bench, 'enough')
+      const { status, reason } = await running
+      await process.stop()
+      expectEqual({ status, reason }, { status: 'cancelled', reason: 'enough' }, 'the result of the run')
+      while ((await bench.effects()).length === 0) await new Promise<void>((resolve) => setTimeout(() => resolve(), 2))
+      expectEqual(
+        await bench.effects(),
+        [`${RUN_ID}/1/tool/0/work stopped`],
+        'what the tool did when it was told to stop',
+      )
+      const again = await bench.run('patient')
+      expectEqual(again.status, 'cancelled', 'the status when the run is asked for again')
+    },
+  },
+  {
+    name: 'cancel: while nobody runs it',
+    clause: 'A cancel of a run whose process died is not lost: what takes it up ends it.',
+    requires: ['cancelRunning'],
+    async run(bench) {
+      const { world } = bench
+      await world.hold('join begins')
+      const dead = await bench.start('pair')
+      void dead.run()
+      await world.reached('join begins')
+      await dead.kill()
+      await cancelRun(bench, 'enough')
+      await world.release('join begins')
+      const { status, reason } = await bench.run('pair')
+      expectEqual({ status, reason }, { status: 'cancelled', reason: 'enough' }, 'the result of the run')
+      expectEqual((await bench.effects()).length, 2, 'the number of effects: none after the cancel')
+    },
+  },
+]

@@ -1,0 +1,63 @@
+/** Clause: a timer is durable. */
+import type { AgentPlugin } from '../../plugin.ts'
+import { check, expectEqual } from '../expect.ts'
+import { sleep } from '../life.ts'
+import type { CaseDefinition } from './case.ts'
+
+const LONG = 400
+
+function sleeper(duration: number): AgentPlugin {
+  return {
+    name: 'sleeper',
+    hooks: {
+      async BeforeToolCall(event) {
+        if (event.step.name === 'join') await event.sleep(duration)
+      },
+    },
+  }
+}
+
+export const timers: readonly CaseDefinition[] = [
+  {
+    name: 'timers: sleep',
+    clause: 'A hook sleeps for as long as it says, once: not again when the run is asked for again.',
+    requires: ['timers'],
+    inProcess: true,
+    async run(bench) {
+      const began = Date.now()
+      const result = await bench.run('pair', { plugins: [sleeper(100)] })
+      expectEqual(result.status, 'completed', 'the status of the run')
+      check(Date.now() - began >= 95, `a sleep of 100 ms was over after ${Date.now() - began} ms`)
+      const again = Date.now()
+      await bench.run('pair', { plugins: [sleeper(100)] })
+      check(Date.now() - again < 95, 'a sleep that was over was slept again')
+    },
+  },
+  {
+    name: 'timers: crash',
+    clause: 'A timer runs on while no process does: what takes the run up waits for the rest alone.',
+    requires: ['timers'],
+    inProcess: true,
+    async run(bench) {
+      let open = (): void => {}
+      const waiting = new Promise<void>((resolve) => {
+        open = resolve
+      })
+      const dead = await bench.start('pair', {
+        plugins: [sleeper(LONG)],
+        onPoint: ({ boundary }) => {
+          if (boundary === 'while-waiting') open()
+        },
+      })
+      void dead.run()
+      await waiting
+      const began = Date.now()
+      await dead.kill()
+      await sleep(LONG / 2)
+      const result = await bench.run('pair', { plugins: [sleeper(LONG)] })
+      expectEqual(result.status, 'completed', 'the status of the run')
+      const took = Date.now() - began
+      check(took < LONG * 1.4, `a timer of ${LONG} ms was over ${took} ms after it began: it began anew`)
+    },
+  },
+]
