@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { WaitInput } from 'holdfast'
 import { sqliteRuns } from 'holdfast/sqlite'
@@ -102,10 +101,7 @@ async function answer(dir: string, { waitId, input }: Extract<WorkerMessage, { t
   const approved = await isApproved(input)
   const said = approved ? { approved } : { approved, reason: 'The traveller does not want it.' }
   const runs = sqliteRuns({ path: join(dir, 'runs.db') })
-  const run = runs.get(RUN_ID)
-  // The worker told of the wait as it opened it; it can be answered once it is recorded.
-  while (!(await run.status()).waits.some(({ id }) => id === waitId)) await delay(10)
-  await run.respond(waitId, said)
+  await runs.get(RUN_ID).respond(waitId, said)
   await runs.close()
   return approved
 }
