@@ -1,7 +1,15 @@
 import { defineConfig } from 'tsdown'
+import { bundleWorkflows } from './scripts/bundle-workflows.mjs'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/plugins/sqlite/index.ts', 'src/testing/index.ts'],
+  entry: [
+    'src/index.ts',
+    'src/plugins/sqlite/index.ts',
+    'src/plugins/temporal/index.ts',
+    'src/plugins/temporal/client.ts',
+    'src/plugins/temporal/worker.ts',
+    'src/testing/index.ts',
+  ],
   // File by file: what a file imports is seen in dist/ as it is in src/, and test/imports.test.ts can hold it to that.
   unbundle: true,
   format: 'esm',
@@ -12,4 +20,6 @@ export default defineConfig({
   dts: { generator: 'oxc', sourcemap: true },
   sourcemap: true,
   clean: true,
+  // The ready-made workflow of Temporal, as the worker loads it: built here, so that a worker is ready at once.
+  onSuccess: ({ outDir }) => bundleWorkflows(outDir),
 })

@@ -1,0 +1,1 @@
+export function bundleWorkflows(outDir: string): Promise<void>

@@ -1,0 +1,38 @@
+/** A run as a whole workflow: what it was started with, and a result that fits into one payload. */
+import { defineQuery, setHandler } from '@temporalio/workflow'
+import type { Agent, Message, RunResult } from '../../index.ts'
+import { temporalDurabilityPlugin } from './plugin.ts'
+import type { AgentWorkflowInput, MessagesPage } from './protocol.ts'
+import { pageOf, PROTOCOL, RESULT_MESSAGES, sizeOf } from './protocol.ts'
+
+/** Bytes of messages that a workflow's result has; of a longer conversation they are asked for. */
+const RESULT = 1_000_000
+
+const resultMessages = defineQuery<MessagesPage, [number]>(RESULT_MESSAGES)
+
+/**
+ * The body of a workflow of one's own: runs `agent`, which was made from `start.spec` and has hooks, as `agentWorkflow` does.
+ *
+ *     export async function careful(start: AgentWorkflowInput) {
+ *       return runAgentWorkflow(new Agent(start.spec).on('BeforeToolCall', check), start)
+ *     }
+ */
+export async function runAgentWorkflow(agent: Agent, start: AgentWorkflowInput): Promise<RunResult> {
+  if (start.version !== PROTOCOL) {
+    // A plain error holds the run until a worker comes that knows it.
+    throw new Error(`this worker has protocol ${PROTOCOL} of Holdfast, and the run was started with ${start.version}`)
+  }
+  const { input, context, messages } = start
+  const result = await agent
+    .use(temporalDurabilityPlugin({ start }))
+    .run(input, { ...(context !== undefined && { context }), ...(messages && { messages }) })
+  if (sizeOf(result.messages) <= RESULT) return withMessages(result, result.messages)
+  const text = JSON.stringify(result.messages)
+  setHandler(resultMessages, (offset) => ({ from: 0, text: pageOf(text, offset), total: text.length }))
+  return withMessages(result, [])
+}
+
+/** Once: the client puts them back into the state. */
+function withMessages(result: RunResult, messages: readonly Message[]): RunResult {
+  return { ...result, messages, state: { ...result.state, messages: [] } }
+}

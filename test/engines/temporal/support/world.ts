@@ -1,0 +1,65 @@
+/** A client, and workers in this process, on the server of the test run. */
+import { randomUUID } from 'node:crypto'
+import { Client, Connection } from '@temporalio/client'
+import type { WorkerOptions } from '@temporalio/worker'
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
+import type { Agent, AgentRuns } from 'holdfast'
+import { inject } from 'vitest'
+import type { TemporalRunsOptions } from '../../../../src/plugins/temporal/client.ts'
+import { temporalRuns } from '../../../../src/plugins/temporal/client.ts'
+import type { HoldfastPluginOptions } from '../../../../src/plugins/temporal/worker.ts'
+import { HoldfastPlugin } from '../../../../src/plugins/temporal/worker.ts'
+
+Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] })
+
+export interface TemporalWorld {
+  readonly taskQueue: string
+  readonly client: Client
+  readonly runs: AgentRuns
+  /** A worker in this process; stopped with the world. */
+  work(
+    agents: readonly Agent[],
+    options?: Partial<HoldfastPluginOptions>,
+    worker?: Partial<WorkerOptions>,
+  ): Promise<Stop>
+  close(): Promise<void>
+}
+
+type Stop = () => Promise<void>
+
+export async function temporalWorld(options: TemporalRunsOptions = {}): Promise<TemporalWorld> {
+  const { address, bundle } = inject('temporal')
+  const taskQueue = `queue-${randomUUID()}`
+  const connection = await Connection.connect({ address })
+  const client = new Client({ connection })
+  const stops: Stop[] = []
+  let native: NativeConnection | undefined
+  return {
+    taskQueue,
+    client,
+    runs: temporalRuns(client, { taskQueue, patience: 3_000, ...options }),
+    async work(agents, plugin = {}, options = {}) {
+      native ??= await NativeConnection.connect({ address })
+      const worker = await Worker.create({
+        connection: native,
+        taskQueue,
+        workflowBundle: { codePath: bundle },
+        plugins: [new HoldfastPlugin({ agents, heartbeatInterval: 200, ...plugin })],
+        shutdownForceTime: '2s',
+        ...options,
+      })
+      const done = worker.run()
+      const stop = async (): Promise<void> => {
+        if (worker.getState() === 'RUNNING') worker.shutdown()
+        await done
+      }
+      stops.push(stop)
+      return stop
+    },
+    async close() {
+      await Promise.all(stops.map((stop) => stop()))
+      await connection.close()
+      await native?.close()
+    },
+  }
+}
