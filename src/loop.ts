@@ -62,15 +62,17 @@ export async function invoke(frame: Frame, step: StepDescriptor<'agent'>): Promi
   await finish(frame, failure)
 }
 
-async function finish(frame: Frame, failure: HoldfastError | undefined): Promise<void> {
-  const failed = failure && !isHoldfastError(failure, 'CANCELLED')
-  const status: ResultStatus | 'failed' = failed ? 'failed' : (frame.state.status as ResultStatus)
-  const event = { status, ...(failure && { error: failure }) }
+async function finish(frame: Frame, ended: HoldfastError | undefined): Promise<void> {
+  let failure = ended
+  const statusNow = (): ResultStatus | 'failed' =>
+    failure && !isHoldfastError(failure, 'CANCELLED') ? 'failed' : (frame.state.status as ResultStatus)
+  const event = { status: statusNow(), ...(failure && { error: failure }) }
   try {
     await frame.bus.emit('AfterInvocation', (plugin) => ({ ...event, run: frame.viewFor(plugin) }))
   } catch (error) {
-    if (!failure) throw error
+    failure ??= error as HoldfastError
   }
+  const status = statusNow()
   frame.tell({ type: 'run-finished', status, ...(failure && { error: errorToJson(failure, 'HOOK_FAILED') }) })
   if (failure) throw failure
 }
