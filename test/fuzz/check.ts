@@ -1,5 +1,5 @@
 /** What must hold of a script, however it is played. */
-import type { Script } from '../support/random-script.ts'
+import type { CrashScript, Script } from '../support/random-script.ts'
 import type { BenchMaker } from './engines.ts'
 import { memory } from './engines.ts'
 import { MODEL_ATTEMPTS } from './interpret.ts'
@@ -10,7 +10,7 @@ import { callAt, placeOfStep, targetOf } from '../support/random-script.ts'
 
 export interface CheckOptions {
   readonly engines: readonly BenchMaker[]
-  /** Crash on every engine; else on half of them, other ones for each script. */
+  /** Play on every engine; else on half of them, other ones for each script. */
   readonly thorough: boolean
 }
 
@@ -19,29 +19,36 @@ export async function checkScript(script: Script, { engines, thorough }: CheckOp
   const reference = await play(script, memory)
   checkPlay(script, reference, 'memory')
   for (const [index, engine] of engines.entries()) {
+    if (!thorough && (script.seed + index) % 2 === 1) continue
     const clean = await play(script, engine)
     const where = clean.engine
     checkPlay(script, clean, where)
     same(summaryOf(script, reference), summaryOf(script, clean), `${where} against memory`)
     // Beside a sub-agent whose hook cancels the run others get as far as they get.
     if (!raced(script, clean)) same(effectsOf(reference), effectsOf(clean), `${where} against memory: effects`)
-    if (!thorough && (script.seed + index) % 2 === 1) continue
-    const total = clean.boundaries.reduce((sum, count) => sum + count, 0)
-    const crashes = script.crashes.map(({ at, zombie }) => ({ at: 1 + Math.floor(at * total), zombie }))
+    const crashes = crashesOf(script, clean)
     const crashed = await play(script, engine, { crashes })
     checkPlay(script, crashed, `${where} after a crash`)
     compareCrashed(script, clean, crashed)
     if (!script.cancel) continue
-    const cancel = { at: Math.floor(script.cancel.at * total), again: script.cancel.again }
+    const cancel = { at: Math.floor(script.cancel.at * clean.boundaries), again: script.cancel.again }
     const cancelled = await play(script, engine, { crashes, cancel })
     checkPlay(script, cancelled, `${where} after a crash and a cancel`)
     compareCancelled(script, clean, cancelled)
   }
   if (!script.cancel) return
-  const total = reference.boundaries.reduce((sum, count) => sum + count, 0)
-  const cancelled = await play(script, memory, { cancel: { at: Math.floor(script.cancel.at * total), again: true } })
+  const at = Math.floor(script.cancel.at * reference.boundaries)
+  const cancelled = await play(script, memory, { cancel: { at, again: true } })
   checkPlay(script, cancelled, 'memory, cancelled')
   compareCancelled(script, reference, cancelled)
+}
+
+/** A share of the boundaries, as the number of one. */
+function crashesOf({ crashes }: Script, { boundaries, inTools }: Played): CrashScript[] {
+  return crashes.map(({ at, zombie, inTool }) => {
+    const inside = inTool === true && inTools > 0
+    return { at: 1 + Math.floor(at * (inside ? inTools : boundaries)), zombie, inTool: inside }
+  })
 }
 
 function compareCrashed(script: Script, clean: Played, crashed: Played): void {
@@ -144,6 +151,7 @@ function checkPlay(script: Script, played: Played, where: string): void {
   checkAttempts(script, played, where)
   checkOnce(script, played, where)
   checkCounts(script, played, where)
+  checkApproved(script, played, where)
   if (!replay) return
   same(outcome, replay, `${where}: taken up once more`)
   if (world.begun.length > played.begun)
@@ -225,6 +233,24 @@ function checkOnce(script: Script, { world }: Played, where: string): void {
   }
 }
 
+/** What a person approved is what runs; what a person changed runs as changed. */
+function checkApproved(script: Script, { world }: Played, where: string): void {
+  for (const { kind, stepId, value } of world.begun) {
+    if (kind !== 'tool') continue
+    const asked = [...world.asked].findLast(
+      ([id]) => id === `${stepId}/approval` || id.startsWith(`${stepId}/approval/`),
+    )
+    if (!asked) continue
+    const [id, wait] = asked
+    const { input } = wait as unknown as { readonly input: { readonly value: number } }
+    const answer = callAt(script, placeOfStep(stepId))?.answer
+    const expected = answer === 'change' ? 7 : input.value
+    if (answer === 'no' || value !== expected) {
+      throw new Error(`${where}: ${id} was asked for ${input.value}, answered ${answer}, and ran with ${value}`)
+    }
+  }
+}
+
 /** Hooks of plugins count what there was, however often they ran for it: counted here by the script. */
 function checkCounts(script: Script, { world }: Played, where: string): void {
   for (const [path, { agent, status, turns, messages }] of world.ended) {
@@ -244,7 +270,8 @@ function checkCounts(script: Script, { world }: Played, where: string): void {
       const state = world.states.get(`${path} p${number}`) as unknown as State | undefined
       for (const [hook, count] of state ? Object.entries(expected) : []) {
         const counted = state?.counts[hook] ?? 0
-        if (counted !== count) throw new Error(`${where}: p${number} of '${path}' counted ${hook} ${counted} times, not ${count}`)
+        if (counted !== count)
+          throw new Error(`${where}: p${number} of '${path}' counted ${hook} ${counted} times, not ${count}`)
       }
     }
   }

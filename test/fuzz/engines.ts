@@ -20,6 +20,7 @@ import {
   fingerprint,
   HoldfastError,
   isHoldfastError,
+  toJson,
 } from 'holdfast'
 import { PositionalEngine } from '../support/positional-engine.ts'
 import { buildAgent } from './interpret.ts'
@@ -35,7 +36,7 @@ export interface Bench {
   readonly durable: boolean
   /** The run in one process, to its end or until it waits. */
   run(process: Process): Promise<RunResult>
-  answer(answers: { readonly [waitId: string]: Json }): void | Promise<void>
+  answer(answers: { readonly [waitId: string]: unknown }): void | Promise<void>
   /** The execution ids that are recorded. */
   recorded(): ReadonlySet<string>
   close?(): void | Promise<void>
@@ -54,7 +55,7 @@ function runWith(process: Process, plugin: AgentPlugin, side: 'both' | 'loop' = 
 /** No engine: the state goes through JSON and a new agent takes it up. */
 export const memory: BenchMaker = () => {
   let state: string | undefined
-  let answers: { readonly [waitId: string]: Json } = {}
+  let answers: { readonly [waitId: string]: unknown } = {}
   return {
     name: 'memory',
     durable: false,
@@ -183,8 +184,8 @@ export const keyed: BenchMaker = (world) => {
   }
 }
 
-function remember(known: Map<string, Json>, answers: { readonly [waitId: string]: Json }): void {
-  for (const [id, answer] of Object.entries(answers)) known.set(id, JSON.parse(JSON.stringify(answer)) as Json)
+function remember(known: Map<string, Json>, answers: { readonly [waitId: string]: unknown }): void {
+  for (const [id, answer] of Object.entries(answers)) known.set(id, toJson(answer, 'answer'))
 }
 
 /** By closure, records by place alone. */

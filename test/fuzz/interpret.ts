@@ -213,8 +213,8 @@ function of({ stepId, execution, attempt, idempotencyKey }: ToolContext | TaskCo
 }
 
 async function runTool(process: Process, input: ToolInput, context: ToolContext): Promise<unknown> {
-  const entry = process.begin({ kind: 'tool', ...of(context) })
-  await process.boundary()
+  const entry = process.begin({ kind: 'tool', ...of(context), value: input.value })
+  await process.boundary(true)
   const { does, value } = input
   const error = failureOf(input, context)
   if (error) {
@@ -223,7 +223,7 @@ async function runTool(process: Process, input: ToolInput, context: ToolContext)
   }
   const output = outputOf(does, value, context.idempotencyKey)
   process.end(entry, 'done', output)
-  await process.boundary()
+  await process.boundary(true)
   return output
 }
 

@@ -1,7 +1,7 @@
 /** Plays a script on an engine to its end: through crashes, with a person who answers. */
 import type { Json, OpenWait, RunResult } from 'holdfast'
-import { isHoldfastError, toJson } from 'holdfast'
-import type { Script } from '../support/random-script.ts'
+import { isHoldfastError } from 'holdfast'
+import type { CrashScript, Script } from '../support/random-script.ts'
 import { callAt, placeOfStep } from '../support/random-script.ts'
 import type { Bench, BenchMaker } from './engines.ts'
 import { callOf } from './interpret.ts'
@@ -32,8 +32,9 @@ export interface Played {
   readonly durable: boolean
   readonly world: World
   readonly outcome: Outcome
-  /** Of each process. */
-  readonly boundaries: readonly number[]
+  /** Of all processes. */
+  readonly boundaries: number
+  readonly inTools: number
   readonly left: readonly Left[]
   /** Begun bodies at its end. */
   readonly begun: number
@@ -43,7 +44,7 @@ export interface Played {
 
 export interface PlayFaults {
   /** For each process, the boundary at which it dies. */
-  readonly crashes?: readonly { readonly at: number; readonly zombie: boolean }[]
+  readonly crashes?: readonly CrashScript[]
   readonly cancel?: { readonly at: number; readonly again: boolean }
 }
 
@@ -53,7 +54,7 @@ export async function play(script: Script, make: BenchMaker, faults: PlayFaults 
   const world = new World()
   const bench = make(world)
   const crashes = [...(faults.crashes ?? [])]
-  const boundaries: number[] = []
+  let [boundaries, inTools] = [0, 0]
   const left: Left[] = []
   try {
     for (let ordinal = 1; ; ordinal++) {
@@ -63,17 +64,19 @@ export async function play(script: Script, make: BenchMaker, faults: PlayFaults 
       const cancelAt = cancelOf(faults, ordinal)
       const crash = crashes.shift()
       const process = new Process(script, world, ordinal, {
-        ...(crash && { crashAt: crash.at, zombie: crash.zombie }),
+        ...(crash && { crashAt: crash.at, zombie: crash.zombie, inTool: crash.inTool ?? false }),
         ...(cancelAt !== undefined && { cancelAt }),
       })
       const ended = await endOf(bench, process)
-      boundaries.push(process.count)
+      boundaries += process.count
+      inTools += process.inTools
       if (ended === 'crashed') {
         left.push({ process: ordinal, crashed: true, recorded: bench.recorded() })
         continue
       }
       // It had ended before it was to die.
-      if (crash && process.count < crash.at) crashes.unshift({ ...crash, at: crash.at - process.count })
+      const passed = crash?.inTool ? process.inTools : process.count
+      if (crash && passed < crash.at) crashes.unshift({ ...crash, at: crash.at - passed })
       if (ended.outcome.status === 'waiting') {
         left.push({ process: ordinal, crashed: false, recorded: bench.recorded() })
         await bench.answer(answersTo(script, world, ended.waits))
@@ -87,6 +90,7 @@ export async function play(script: Script, make: BenchMaker, faults: PlayFaults 
         world,
         outcome: ended.outcome,
         boundaries,
+        inTools,
         left,
         begun,
       }
@@ -142,7 +146,7 @@ function plain<T>(value: T): T {
 }
 
 /** Depends on the script and the wait alone. */
-function answersTo(script: Script, world: World, waits: readonly OpenWait[]): { readonly [id: string]: Json } {
+function answersTo(script: Script, world: World, waits: readonly OpenWait[]): { readonly [id: string]: unknown } {
   const ids = new Set(waits.map(({ id }) => id))
   if (waits.length === 0 || ids.size < waits.length) world.broken.push(`waits for ${JSON.stringify(waits)}`)
   for (const { id, input } of waits) {
@@ -155,7 +159,7 @@ function answersTo(script: Script, world: World, waits: readonly OpenWait[]): { 
   return Object.fromEntries(now.map((wait) => [wait.id, answerTo(script, world, wait)]))
 }
 
-function answerTo(script: Script, world: World, { id, input }: OpenWait): Json {
+function answerTo(script: Script, world: World, { id, input }: OpenWait): unknown {
   if (input.type === 'interrupt') return { name: input.name, of: input.of }
   if (input.type === 'timer') return { timer: true }
   if (input.type === 'unknown-outcome') {
@@ -163,7 +167,7 @@ function answerTo(script: Script, world: World, { id, input }: OpenWait): Json {
     if (!callAt(script, placeOfStep(stepId))?.known) return { status: 'unknown' }
     const key = `run-1/${stepId}`
     const outputs = world.done.get(key)
-    if (outputs) return { status: 'done', output: toJson(outputs[0] ?? null, 'done') }
+    if (outputs) return { status: 'done', output: outputs[0] ?? null }
     world.notDone.push(key)
     return { status: 'not-done' }
   }

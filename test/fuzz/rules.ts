@@ -163,7 +163,7 @@ async function act(
     case 'compact':
       return event.run.compact()
     case 'input':
-      event.step = changed(step)
+      event.step = changed(step, Object.keys((event.run.state as State).seen).length)
       return
     case 'interrupt':
       return interrupt(event, does, `${name}-${index}`)
@@ -180,12 +180,13 @@ function settledOutput(step: Step): unknown {
   return { answer: input.type === 'unknown-outcome' ? { status: 'unknown' } : { settled: true } }
 }
 
-function changed(step: Step<'tool'>): Step<'tool'> {
+/** Another input, and yet another where something was answered since. */
+function changed(step: Step<'tool'>, seen: number): Step<'tool'> {
   if ((step as Step).kind === 'model')
     return withInput(step as unknown as Step<'model'>, { settings: { temperature: 0.5 } }) as never
   const { input } = step
   if (step.kind !== 'tool' || typeof (input as { readonly value?: unknown }).value !== 'number') return step
-  return withInput(step, { value: (input as { readonly value: number }).value + 1 })
+  return withInput(step, { value: (input as { readonly value: number }).value + 1 + seen })
 }
 
 function slowed(process: Process, step: Step<'tool'>): Step<'tool'> {

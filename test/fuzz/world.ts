@@ -11,6 +11,8 @@ export interface Begun {
   readonly execution?: number
   readonly attempt: number
   readonly key: string
+  /** What a tool was given. */
+  readonly value?: number
   readonly process: number
   ended: 'not' | 'done' | 'failed'
 }
@@ -61,6 +63,8 @@ export function randomOf(seed: number): () => number {
 export interface Faults {
   /** The boundary at which it dies, counted from 1. */
   readonly crashAt?: number
+  /** Only boundaries in the bodies of tools count. */
+  readonly inTool?: boolean
   readonly zombie?: boolean
   /** The boundary at which its run is cancelled; 0: at once. */
   readonly cancelAt?: number
@@ -78,6 +82,8 @@ export class Process {
   readonly crashed: Promise<'crashed'>
   /** Boundaries so far. */
   count = 0
+  /** Those in the bodies of tools. */
+  inTools = 0
   dead = false
   /** Called when it dies, in the same tick. */
   onDeath: () => void = () => {}
@@ -103,16 +109,18 @@ export class Process {
   }
 
   /** A place where it may die, be cancelled, or take some ticks. */
-  async boundary(): Promise<void> {
+  async boundary(inTool = false): Promise<void> {
     if (!this.dead) {
       this.count++
+      if (inTool) this.inTools++
       // A loop of microtasks alone would starve every timer, the test's own included.
       if (this.count > MANY) {
         this.world.broken.push(`no end after ${MANY} boundaries`)
         throw new Error('no end')
       }
       if (this.count === this.#faults.cancelAt) this.#cancel.abort('stop')
-      if (this.count === this.#faults.crashAt) {
+      const { crashAt, inTool: counted } = this.#faults
+      if (counted ? inTool && this.inTools === crashAt : this.count === crashAt) {
         this.dead = true
         this.onDeath()
         this.#crash('crashed')

@@ -16,6 +16,8 @@ export interface Script {
 
 export interface CrashScript {
   readonly at: number
+  /** Of the boundaries in the bodies of tools. */
+  readonly inTool?: boolean
   /** What the dead process still had on its way goes on, and may try to write. */
   readonly zombie: boolean
 }
@@ -240,7 +242,10 @@ export const script: fc.Arbitrary<Script> = fc
     agents: fc.array(agent, { minLength: 1, maxLength: 3 }),
     tools: fc.array(tool, { minLength: 1, maxLength: 3 }),
     answers: often<Script['answers']>('all', [2, 'first'], [2, 'last']),
-    crashes: fc.array(fc.record({ at: share, zombie: fc.boolean() }), { minLength: 1, maxLength: 3 }),
+    crashes: fc.array(fc.record({ at: share, zombie: fc.boolean(), inTool: often(false, [3, true]) }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
     cancel: maybe(fc.record({ at: share, again: fc.boolean() }), 8),
   })
   .map((value) => compactRecord(value) as Script)
