@@ -21,17 +21,21 @@ interface Listen {
 /** Start a run; what it says is kept until it is read. */
 export function streamRun(start: (listen: Listen) => Promise<RunState>): AgentStream {
   const events: AgentStreamEvent[] = []
-  let wake: (() => void) | undefined
+  const readers = new Set<() => void>()
   let ended = false
+  const wake = (): void => {
+    for (const reader of readers) reader()
+    readers.clear()
+  }
   const push = (event: AgentStreamEvent): void => {
     events.push(event)
-    wake?.()
+    wake()
   }
   const result = start({ onChunk: push, onEvent: push })
     .then(resultOf)
     .finally(() => {
       ended = true
-      wake?.()
+      wake()
     })
   // Whoever iterates sees the failure there; it must not count as unhandled as well.
   result.catch(() => {})
@@ -42,9 +46,7 @@ export function streamRun(start: (listen: Listen) => Promise<RunState>): AgentSt
         yield* events.splice(0)
         if (events.length > 0) continue
         if (ended) break
-        await new Promise<void>((resolve) => {
-          wake = resolve
-        })
+        await new Promise<void>((resolve) => readers.add(resolve))
       }
       await result
     },
