@@ -59,3 +59,9 @@ export function deferred<T = void>(): { promise: Promise<T>; resolve(value: T): 
 }
 
 export const overTheWire = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
+
+export async function collect<T>(all: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = []
+  for await (const item of all) items.push(item)
+  return items
+}
