@@ -6,7 +6,7 @@ import { MODEL_ATTEMPTS } from './interpret.ts'
 import type { Played } from './play.ts'
 import { play } from './play.ts'
 import type { State } from './rules.ts'
-import { callAt, placeOfStep, targetOf } from '../support/random-script.ts'
+import { agentOfPath, callAt, placeOfStep, targetOf } from '../support/random-script.ts'
 
 export interface CheckOptions {
   readonly engines: readonly BenchMaker[]
@@ -152,6 +152,7 @@ function checkPlay(script: Script, played: Played, where: string): void {
   checkOnce(script, played, where)
   checkCounts(script, played, where)
   checkApproved(script, played, where)
+  checkTogether(script, played, where)
   if (!replay) return
   same(outcome, replay, `${where}: taken up once more`)
   if (world.begun.length > played.begun)
@@ -248,6 +249,19 @@ function checkApproved(script: Script, { world }: Played, where: string): void {
     if (answer === 'no' || value !== expected) {
       throw new Error(`${where}: ${id} was asked for ${input.value}, answered ${answer}, and ran with ${value}`)
     }
+  }
+}
+
+/** Approvals of one batch are asked together, where no hook asks for something besides. */
+function checkTogether({ agents }: Script, { world }: Played, where: string): void {
+  const batches = new Map<string, number>()
+  for (const [id, round] of world.askedAfter) {
+    const [, path, batch] = /^((?:.*\/)?)(\d+)\/(?:tool|agent)\/\d+\/[^/]+\/approval$/.exec(id) ?? []
+    if (path === undefined || (agents[agentOfPath(path)]?.rules.length ?? 0) > 0) continue
+    const known = batches.get(`${path}${batch}`)
+    if (known !== undefined && known !== round)
+      throw new Error(`${where}: ${id} was asked later than others of its batch`)
+    batches.set(`${path}${batch}`, round)
   }
 }
 

@@ -149,7 +149,9 @@ function plain<T>(value: T): T {
 function answersTo(script: Script, world: World, waits: readonly OpenWait[]): { readonly [id: string]: unknown } {
   const ids = new Set(waits.map(({ id }) => id))
   if (waits.length === 0 || ids.size < waits.length) world.broken.push(`waits for ${JSON.stringify(waits)}`)
+  const askedBefore = world.asked.size
   for (const { id, input } of waits) {
+    if (!world.asked.has(id)) world.askedAfter.set(id, askedBefore)
     const before = world.asked.get(id)
     if (before !== undefined && JSON.stringify(before) !== JSON.stringify(input))
       world.broken.push(`${id} is asked with another input`)

@@ -7,6 +7,8 @@ import type { Process } from './world.ts'
 
 export interface State {
   readonly path: string
+  /** Steps in the order in which their After… hooks were called. */
+  readonly order: string
   readonly counts: { readonly [hook: string]: number }
   /** What was answered, given, caught; by where. */
   readonly seen: { readonly [where: string]: unknown }
@@ -104,9 +106,10 @@ function count(event: HookEvents[HookName], name: HookName, number: number): voi
   const { run } = event
   const step = (event as { readonly step?: Step }).step
   if (step && OWN.has(step.name)) return
-  const { path, counts, seen }: State = run.state ?? { path: '', counts: {}, seen: {} }
+  const { path, order, counts, seen }: State = run.state ?? { path: '', order: '', counts: {}, seen: {} }
   const next = {
     path: name === 'BeforeInvocation' && step ? step.id : path,
+    order: step && (name === 'AfterToolCall' || name === 'AfterAgentCall') ? `${order} ${step.id}` : order,
     counts: { ...counts, [name]: (counts[name] ?? 0) + 1 },
     seen,
   }

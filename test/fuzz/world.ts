@@ -33,6 +33,8 @@ export class World {
   /** `reconcile` or a person said that it was not done. */
   readonly notDone: string[] = []
   readonly asked: Map<string, Json> = new Map()
+  /** How many had been asked when each was first. */
+  readonly askedAfter: Map<string, number> = new Map()
   readonly ended: Map<string, Ended> = new Map()
   /** Plugins' state, by path and plugin, as it is after the last hook. */
   readonly states: Map<string, Json> = new Map()
