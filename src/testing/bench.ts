@@ -7,7 +7,7 @@ import type { CrashPoint, CrashPoints, PointListener } from './crash-points.ts'
 import { crashPoints } from './crash-points.ts'
 import type { EngineUnderTest, TestAgent } from './engine.ts'
 import { withPlugins } from './engine.ts'
-import { Life, never } from './life.ts'
+import { drain, Life, never } from './life.ts'
 import type { World, WorldControl } from './world.ts'
 import { worldOf } from './world.ts'
 
@@ -108,6 +108,7 @@ export async function startProcess(
     run: (input = INPUT, options = {}) => alive(life, runOn(engine, started.agent, input, options)),
     async kill() {
       life.end()
+      await drain()
       await engine.kill?.(started.plugin)
     },
     async stop() {

@@ -8,6 +8,8 @@ export function compareDrills(calm: DrillResult, crashed: DrillResult): string[]
   const found: string[] = []
   if (crashed.crashed === undefined) found.push('the point was not reached: the run without a crash did other steps')
   if (!crashed.unknown) {
+    const failure = failureOf(crashed)
+    if (failure !== undefined && failure !== failureOf(calm)) return [...found, `the run failed with ${failure}`]
     found.push(...differences(calm.end.essence, crashed.end.essence, 'result'))
     found.push(...differences(calm.outside.stream ?? null, crashed.outside.stream ?? null, 'stream'))
     found.push(...differences(calm.outside.app ?? null, crashed.outside.app ?? null, 'effects'))
@@ -16,6 +18,11 @@ export function compareDrills(calm: DrillResult, crashed: DrillResult): string[]
   found.push(...compareSteps(calm.log, crashed.log))
   found.push(...compareWorlds(calm, crashed))
   return found
+}
+
+function failureOf({ end }: DrillResult): string | undefined {
+  const { failed } = end.essence as { readonly failed?: { readonly code: string; readonly message: string } }
+  return failed && `${failed.code}: ${failed.message}`
 }
 
 function compareSteps(calm: StepLog, crashed: StepLog): string[] {

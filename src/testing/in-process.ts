@@ -3,14 +3,13 @@ import type { Json } from '../json.ts'
 import type { AgentPlugin } from '../plugin.ts'
 import type { RunInput, RunOptions } from '../run.ts'
 import type { OpenWait } from '../step.ts'
-import type { StreamSink } from '../stream.ts'
 import { startAgent } from './bench.ts'
 import type { CrashPoint } from './crash-points.ts'
 import { crashPoints } from './crash-points.ts'
 import type { Drill, DrillDriver, DrillListener, LifeEnd } from './drill.ts'
 import type { EngineUnderTest, TestAgent } from './engine.ts'
 import { essenceOf, essenceOfError } from './essence.ts'
-import { Life, never, sleep } from './life.ts'
+import { drain, Life, never } from './life.ts'
 import { visibleText } from './visible-text.ts'
 import type { World } from './world.ts'
 import { createWorld, worldOf } from './world.ts'
@@ -42,7 +41,7 @@ class InProcessDrill implements Drill {
   readonly #runId: string
   readonly #listener: DrillListener
   readonly #world = createWorld()
-  #sink: StreamSink | undefined
+  #stream: Json | undefined
 
   constructor(setup: InProcessSetup, runId: string, listener: DrillListener) {
     this.#setup = setup
@@ -68,16 +67,18 @@ class InProcessDrill implements Drill {
     })
     const made = this.#setup.agent(worldOf(this.#world, life))
     const { agent, plugin } = await startAgent(engine, made, points, plugins?.())
-    this.#sink = plugin.durability?.streams
     const all = { ...options, runId: this.#runId }
     const run = engine.run ? engine.run(agent, input, all) : agent.run(input, all)
     const end = await Promise.race([this.#endOf(run), life.ended.then(() => ({ type: 'crashed' }) as const)])
     if (end.type === 'crashed') {
+      // What was on its way to the storage in that moment gets there, as it may when a process dies.
+      await drain()
       await engine.kill?.(plugin)
-      // What was on its way to the storage in that moment is there, or never comes.
-      await sleep(0)
-      await sleep(0)
-    } else await plugin.dispose?.()
+      return end
+    }
+    const sink = plugin.durability?.streams
+    if (sink && end.type === 'ended') this.#stream = await visibleText(sink, this.#runId)
+    await plugin.dispose?.()
     return end
   }
 
@@ -93,7 +94,7 @@ class InProcessDrill implements Drill {
     for (const { key } of await this.#world.effects()) world[key] = (world[key] ?? 0) + 1
     return {
       world,
-      ...(this.#sink && { stream: await visibleText(this.#sink, this.#runId) }),
+      ...(this.#stream !== undefined && { stream: this.#stream }),
       ...(effects && { app: await effects() }),
     }
   }

@@ -11,6 +11,11 @@ export function sleep(milliseconds: number): Promise<void> {
   })
 }
 
+/** Resolves when what was under way in this process, and waits for nothing from outside, has come to its end. */
+export async function drain(): Promise<void> {
+  for (let turns = 0; turns < 3; turns++) await sleep(0)
+}
+
 export class Life {
   #alive = true
   #end: () => void = () => {}
