@@ -9,7 +9,7 @@ export interface TestAgentOptions {
   readonly path: string
   /** Each real execution of a tool adds a line to it. */
   readonly effects: string
-  /** `hang <tool>`: that tool says so and never ends. `die <tool>`: it kills its process. `ask`: book wants an approval. */
+  /** `hang <tool>`: that tool says so and never ends. `die <tool>`: it kills its process. `ask`, `ask look`: book, or look, wants an approval. */
   readonly mode?: string
   readonly say?: (type: string, value?: Json) => Promise<void>
   readonly told?: () => Promise<Json>
@@ -49,7 +49,11 @@ export function createAgent({
       call('book', {}),
       text('It is booked.'),
     ]),
-    tools: [toolOf('search'), toolOf('look'), toolOf('book', { effect: 'once', approval: mode === 'ask' })],
+    tools: [
+      toolOf('search'),
+      toolOf('look', { approval: mode === 'ask look' }),
+      toolOf('book', { effect: 'once', approval: mode === 'ask' }),
+    ],
   })
   agent.use(sqliteDurabilityPlugin({ path, durability }))
   for (const plugin of use) agent.use(plugin)

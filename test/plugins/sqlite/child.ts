@@ -132,5 +132,8 @@ const scripts: { readonly [name: string]: (...args: string[]) => Promise<void> }
   },
 }
 
+// A tool that hangs keeps no process alive by itself; being told something does.
+process.on('message', () => {})
+
 const [script, ...args] = process.argv.slice(2)
 await scripts[script as string]?.(...args)

@@ -154,6 +154,18 @@ describe('a full disk', () => {
   })
 })
 
+test('locked by another process for too long: retryable, and the run goes on when it is free', async () => {
+  const path = tempPath()
+  const journal = openJournal(path)
+  const run = take(journal, 'r')
+  const child = startChild('lock', path)
+  await child.said('locked')
+  journal.strict.exec('PRAGMA busy_timeout = 20')
+  expect(await errorOf(() => put(run, 'a', 1))).toMatchObject({ code: 'ENGINE_UNAVAILABLE', kind: 'retryable' })
+  await child.kill()
+  expect((await put(run, 'a', 1)).ran).toBe(true)
+}, 20_000)
+
 describe('damage', () => {
   test('a damaged page is named; runs that lie elsewhere go on', async () => {
     const path = tempPath()
