@@ -6,6 +6,7 @@ import { MODEL_ATTEMPTS } from './interpret.ts'
 import type { Played } from './play.ts'
 import { play } from './play.ts'
 import type { State } from './rules.ts'
+import type { Ended } from './world.ts'
 import { agentOfPath, callAt, placeOfStep, targetOf } from '../support/random-script.ts'
 
 export interface CheckOptions {
@@ -101,7 +102,7 @@ function summaryOf(script: Script, played: Played, unknown: ReadonlySet<string> 
   const all = { outcome, asked: Object.fromEntries(asked) }
   const ended = { ended: Object.fromEntries(world.ended), states: Object.fromEntries(world.states) }
   const summary = raced(script, played)
-    ? { ...all, outcome: { ...outcome, reason: 'one of them' } }
+    ? { ...all, outcome: { ...outcome, reason: outcome.reason && 'one of them' } }
     : { ...all, ...ended }
   return unknown.size === 0 ? summary : blank(summary, unknown)
 }
@@ -153,6 +154,7 @@ function checkPlay(script: Script, played: Played, where: string): void {
   checkCounts(script, played, where)
   checkApproved(script, played, where)
   checkTogether(script, played, where)
+  checkUsage(played, where)
   if (!replay) return
   same(outcome, replay, `${where}: taken up once more`)
   if (world.begun.length > played.begun)
@@ -263,6 +265,27 @@ function checkTogether({ agents }: Script, { world }: Played, where: string): vo
       throw new Error(`${where}: ${id} was asked later than others of its batch`)
     batches.set(`${path}${batch}`, round)
   }
+}
+
+/** The tokens of an agent are those of its turns (turn 1 says one token, turn 2 two, …) and of its sub-agents. */
+function checkUsage({ world, durable }: Played, where: string): void {
+  // Without an engine a sub-agent of an earlier process is not played again, and its end not told.
+  if (!durable) return
+  for (const [path, { status, turns, usage }] of world.ended) {
+    if (status !== 'completed' && status !== 'limit') continue
+    const base = path.slice(0, -'run'.length)
+    let expected = (turns * (turns + 1)) / 2
+    for (const [other, child] of world.ended) {
+      if (other.startsWith(base) && /^\d+\/agent\/\d+\/[^/]+\/run$/.test(other.slice(base.length)))
+        expected += tokensOf(child)
+    }
+    const counted = tokensOf({ usage })
+    if (counted !== expected) throw new Error(`${where}: '${path}' used ${expected} tokens and counted ${counted}`)
+  }
+}
+
+function tokensOf({ usage }: Pick<Ended, 'usage'>): number {
+  return (usage as { readonly outputTokens?: number }).outputTokens ?? 0
 }
 
 /** Hooks of plugins count what there was, however often they ran for it: counted here by the script. */
