@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity'
 import { ApplicationFailure, type CancelledFailure } from '@temporalio/common'
 import type { AgentSpec, Json, Message, PayloadStore, StepDescriptor, StepRecord, StreamSink } from '../../index.ts'
-import type { Agent, AgentDefinition, Base } from '../../index.ts'
+import type { AgentDefinition, Base } from '../../index.ts'
 import { errorToJson, executeStep, fingerprint, HoldfastError, isHoldfastError } from '../../index.ts'
 import { Conversations, specsOf } from './conversations.ts'
 import type { Owner } from './conversations.ts'
@@ -10,8 +10,15 @@ import { activityName, isUnknownHere } from './names.ts'
 import type { StepCall } from './protocol.ts'
 import { MAX_PAYLOAD, PROTOCOL, sizeOf } from './protocol.ts'
 
+/** An agent as a worker needs it. `Agent` is one. */
+export interface WorkerAgent {
+  readonly name: string
+  readonly definition: AgentDefinition
+  describe(): AgentSpec
+}
+
 export interface ActivityOptions {
-  readonly agents: readonly Agent[]
+  readonly agents: readonly WorkerAgent[]
   readonly streams?: StreamSink
   readonly payloads?: PayloadStore
   /** Milliseconds between signs of life: a cancel is seen with the next one. */
@@ -45,7 +52,7 @@ const OWN_TASKS = ['holdfast.approval', 'holdfast.compact', 'holdfast.reconcile'
 
 /** What all executions of a worker share. */
 interface Surroundings extends Omit<ActivityOptions, 'agents'> {
-  readonly agents: ReadonlyMap<string, Agent>
+  readonly agents: ReadonlyMap<string, WorkerAgent>
   /** Specs of the agents and their sub-agents, by digest. */
   readonly specs: ReadonlyMap<string, AgentSpec>
   readonly conversations: Conversations

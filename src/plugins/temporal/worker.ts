@@ -3,13 +3,16 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { SimplePlugin } from '@temporalio/plugin'
 import type { InjectedSinks, WorkerOptions, WorkflowBundleOption } from '@temporalio/worker'
-import type { Agent, AgentEvent, PayloadStore, StreamSink } from '../../index.ts'
+import type { AgentEvent, PayloadStore, StreamSink } from '../../index.ts'
+import type { WorkerAgent } from './activities.ts'
 import { stepActivities } from './activities.ts'
 import { SINKS } from './protocol.ts'
 
+export type { WorkerAgent } from './activities.ts'
+
 export interface HoldfastPluginOptions {
   /** Agents whose steps this worker executes; their sub-agents come with them. */
-  readonly agents: readonly Agent[]
+  readonly agents: readonly WorkerAgent[]
   /** Where tokens and progress go. Give the same to `temporalRuns()` to read them. */
   readonly streams?: StreamSink
   /** Where large files of models go. */
@@ -65,7 +68,10 @@ function readyMadeWorkflow(): { workflowBundle: WorkflowBundleOption } | { workf
   return { workflowsPath: fileURLToPath(new URL(`./workflow.${extension}`, import.meta.url)) }
 }
 
-function sinksOf(agents: readonly Agent[], streams: StreamSink | undefined): InjectedSinks<Record<string, never>> {
+function sinksOf(
+  agents: readonly WorkerAgent[],
+  streams: StreamSink | undefined,
+): InjectedSinks<Record<string, never>> {
   const byName = new Map(agents.map((agent) => [agent.name, agent]))
   const event = (_info: unknown, root: string, json: string): void => {
     const told = JSON.parse(json) as AgentEvent

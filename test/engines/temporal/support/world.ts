@@ -3,11 +3,11 @@ import { randomUUID } from 'node:crypto'
 import { Client, Connection } from '@temporalio/client'
 import type { WorkerOptions } from '@temporalio/worker'
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
-import type { Agent, AgentRuns } from 'holdfast'
+import type { AgentRuns } from 'holdfast'
 import { inject } from 'vitest'
 import type { TemporalRunsOptions } from '../../../../src/plugins/temporal/client.ts'
 import { temporalRuns } from '../../../../src/plugins/temporal/client.ts'
-import type { HoldfastPluginOptions } from '../../../../src/plugins/temporal/worker.ts'
+import type { HoldfastPluginOptions, WorkerAgent } from '../../../../src/plugins/temporal/worker.ts'
 import { HoldfastPlugin } from '../../../../src/plugins/temporal/worker.ts'
 
 Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] })
@@ -18,7 +18,7 @@ export interface TemporalWorld {
   readonly runs: AgentRuns
   /** A worker in this process; stopped with the world. */
   work(
-    agents: readonly Agent[],
+    agents: readonly WorkerAgent[],
     options?: Partial<HoldfastPluginOptions>,
     worker?: Partial<WorkerOptions>,
   ): Promise<Stop>
