@@ -96,6 +96,7 @@ function scriptModel(process: Process): LanguageModelV4 {
         key: string
       }
       const entry = process.begin({ kind: 'model', stepId, attempt, key })
+      checkPrompt(process, stepId, asking.prompt.length)
       await process.boundary()
       const [, path = '', turn = ''] = /^(.*\/)?(\d+)\/model$/.exec(stepId) ?? []
       const reply = replyOf(process.script, agentOfPath(path), Number(turn), attempt)
@@ -117,6 +118,14 @@ function scriptModel(process: Process): LanguageModelV4 {
     },
   }
   return model as unknown as LanguageModelV4
+}
+
+/** A model is shown the whole conversation: the system message, the input, and two messages for each turn. */
+function checkPrompt({ script, world, dead }: Process, stepId: string, length: number): void {
+  const [, path = '', turn = ''] = /^(.*\/)?(\d+)\/model$/.exec(stepId) ?? []
+  const own = script.agents[agentOfPath(path)]
+  if (dead || own?.compact !== undefined || own?.output !== undefined) return
+  if (length !== 2 * Number(turn)) world.broken.push(`${stepId} was shown ${length} messages`)
 }
 
 function replyOf(script: Script, agent: number, turn: number, attempt: number): LanguageModelV4Content[] | Error {

@@ -9,6 +9,8 @@ export interface State {
   readonly path: string
   /** Steps in the order in which their After… hooks were called. */
   readonly order: string
+  /** Before… hooks that were called, with their steps. */
+  readonly before: { readonly [hookAndStep: string]: true }
   readonly counts: { readonly [hook: string]: number }
   /** What was answered, given, caught; by where. */
   readonly seen: { readonly [where: string]: unknown }
@@ -75,7 +77,7 @@ function hooksOf(process: Process, rules: readonly Rule[], number: number): Hook
     const own = rules.filter(({ on, does }) => on === ON[name] && (does.type === 'again') === name.startsWith('After'))
     const hook = async (event: HookEvents[HookName]): Promise<void> => {
       await process.boundary()
-      count(event, name, number)
+      count(process, event, name, number)
       for (const [index, rule] of own.entries())
         if (fits(rule, event)) await act(process, name, rule.does, event, index)
       if (name === 'AfterToolCall') noteUnknown(process, event as HookEvents['AfterToolCall'])
@@ -102,14 +104,25 @@ function report(process: Process, event: HookEvents['AfterInvocation'], number: 
 /** What the loop does on one engine and not on another, or after a crash alone, counts for nobody. */
 const OWN = new Set(['holdfast.reconcile', 'unknown-outcome'])
 
-function count(event: HookEvents[HookName], name: HookName, number: number): void {
+function count(process: Process, event: HookEvents[HookName], name: HookName, number: number): void {
   const { run } = event
   const step = (event as { readonly step?: Step }).step
   if (step && OWN.has(step.name)) return
-  const { path, order, counts, seen }: State = run.state ?? { path: '', order: '', counts: {}, seen: {} }
+  const { path, order, before, counts, seen }: State = run.state ?? {
+    path: '',
+    order: '',
+    before: {},
+    counts: {},
+    seen: {},
+  }
+  const once = step && name.startsWith('Before') ? `${name} ${step.id}` : undefined
+  // What a pass left must be gone when the next one begins.
+  if (once !== undefined && before[once] && !process.dead)
+    process.world.broken.push(`p${number} was told twice: ${once}`)
   const next = {
     path: name === 'BeforeInvocation' && step ? step.id : path,
     order: step && (name === 'AfterToolCall' || name === 'AfterAgentCall') ? `${order} ${step.id}` : order,
+    before: once === undefined ? before : { ...before, [once]: true },
     counts: { ...counts, [name]: (counts[name] ?? 0) + 1 },
     seen,
   }
