@@ -3,7 +3,7 @@ import type { AgentPlugin, Json, Message, RunInput, RunnableAgent, RunResult } f
 import { HoldfastError } from '../../index.ts'
 import { notFound } from './errors.ts'
 import type { Journal } from './journal.ts'
-import { realPath } from './journal.ts'
+import { realPath } from './use-journal.ts'
 import { journalPathOf } from './plugin.ts'
 
 /** What a run was started with, as the loop makes it. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { PayloadStore } from '../../index.ts'
 import { corrupt } from './errors.ts'
-import type { JournalUse } from './journal.ts'
+import type { JournalUse } from './use-journal.ts'
 
 export function payloadsOf(use: JournalUse): PayloadStore {
   return {

@@ -5,8 +5,9 @@ import { isHoldfastError } from '../../errors.ts'
 import { checkAgents, takeUp } from './agents.ts'
 import type { Candidate } from './candidates.ts'
 import { Candidates } from './candidates.ts'
-import type { Journal, JournalUse } from './journal.ts'
-import { useJournal } from './journal.ts'
+import type { Journal } from './journal.ts'
+import type { JournalUse } from './use-journal.ts'
+import { useJournal } from './use-journal.ts'
 
 export interface RecoverOptions {
   /** The journal's file. */

@@ -7,7 +7,8 @@ import { HoldfastError } from '../../index.ts'
 import type { RunStatusName } from '../../index.ts'
 import { isFinal } from './claim.ts'
 import type { Connection } from './connection.ts'
-import type { Journal, JournalUse } from './journal.ts'
+import type { Journal } from './journal.ts'
+import type { JournalUse } from './use-journal.ts'
 import { keyOf, keysOf, placeOf } from './keys.ts'
 
 /** Chunks that are read at a time. */

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../../src/plugins/sqlite/database.ts'
-import { realPath, useJournal } from '../../../src/plugins/sqlite/journal.ts'
+import { realPath, useJournal } from '../../../src/plugins/sqlite/use-journal.ts'
 import { MIGRATIONS } from '../../../src/plugins/sqlite/schema.ts'
 import { closeJournal, errorOf, openJournal, put, startChild, take, tempDir, tempPath } from './support.ts'
 

@@ -4,7 +4,7 @@ import { memoryStreams } from 'holdfast'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { finishRun } from '../../../src/plugins/sqlite/claim.ts'
-import { useJournal } from '../../../src/plugins/sqlite/journal.ts'
+import { useJournal } from '../../../src/plugins/sqlite/use-journal.ts'
 import { streamsOf } from '../../../src/plugins/sqlite/streams.ts'
 import { errorOf, openJournal, startChild, take, tempPath } from './support.ts'
 
