@@ -7,7 +7,7 @@ import type { CrashPoint, CrashPoints, PointListener } from './crash-points.ts'
 import { crashPoints } from './crash-points.ts'
 import type { EngineUnderTest, TestAgent } from './engine.ts'
 import { withPlugins } from './engine.ts'
-import { drain, Life, never } from './life.ts'
+import { drain, Life, never, sleep } from './life.ts'
 import type { World, WorldControl } from './world.ts'
 import { worldOf } from './world.ts'
 
@@ -39,10 +39,11 @@ export class Bench {
   readonly world: WorldControl
   readonly supports: Supports
   readonly #processes: BenchProcess[] = []
+  readonly #failed: unknown[] = []
 
   constructor(engine: EngineUnderTest, world: WorldControl, supports: Supports) {
     this.engine = engine
-    this.world = world
+    this.world = { ...world, reached: (point, times) => this.#reached(world, point, times) }
     this.supports = supports
   }
 
@@ -53,7 +54,15 @@ export class Bench {
 
   async startWith(make: (world: World) => TestAgent, options: ProcessOptions = {}): Promise<BenchProcess> {
     const life = new Life()
-    const process = await startProcess(this.engine, make(worldOf(this.world, life)), life, options)
+    const started = await startProcess(this.engine, make(worldOf(this.world, life)), life, options)
+    const process: BenchProcess = {
+      ...started,
+      run: (input, run) => {
+        const running = started.run(input, run)
+        running.catch((error: unknown) => this.#failed.push(error))
+        return running
+      },
+    }
     this.#processes.push(process)
     return process
   }
@@ -66,6 +75,22 @@ export class Bench {
       return await process.run(INPUT, run)
     } finally {
       await process.stop()
+    }
+  }
+
+  /** Nobody will come to the point any more where a run has failed on the way. */
+  async #reached(world: WorldControl, point: string, times: number | undefined): Promise<void> {
+    const before = this.#failed.length
+    let over = false
+    const failed = async (): Promise<void> => {
+      while (this.#failed.length === before && !over) await sleep(5)
+      await sleep(20)
+      if (!over) throw this.#failed[before]
+    }
+    try {
+      await Promise.race([world.reached(point, times), failed()])
+    } finally {
+      over = true
     }
   }
 

@@ -1,4 +1,6 @@
 /** Crash at each boundary of each step, go on, and compare with the run that nothing happened to. */
+import type { ErrorCode } from '../errors.ts'
+import { HoldfastError, isEngineFailure } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { RunInput, RunOptions } from '../run.ts'
 import type { OpenWait } from '../step.ts'
@@ -70,6 +72,7 @@ export async function crashEverywhere(
   const series = `crash-${++drills}`
   try {
     const calm = await runDrill(driver, `${series}-0`)
+    checkCalm(calm)
     const points = calm.points.filter(options.only ?? (() => true))
     const boundaries: BoundaryReport[] = []
     for (const [index, point] of points.entries()) {
@@ -81,6 +84,15 @@ export async function crashEverywhere(
   } finally {
     await driver.dispose?.()
   }
+}
+
+/** A run may well fail by what its steps do; where the engine fails it, there is nothing to compare with. */
+function checkCalm({ end }: Awaited<ReturnType<typeof runDrill>>): void {
+  const { failed } = end.essence as { readonly failed?: { readonly code: ErrorCode; readonly message: string } }
+  if (!failed) return
+  const { code, message } = failed
+  if (!isEngineFailure(new HoldfastError(failed))) return
+  throw new HoldfastError({ code, message: `the run fails without any crash: ${message}`, cause: end.error })
 }
 
 async function crashAt(

@@ -67,6 +67,7 @@ export async function runDrill(driver: DrillDriver, runId: string, crash?: Crash
   const points = new Map<string, CrashPoint>()
   const log = new StepLog()
   const waits = new Set<string>()
+  const answeredIds = new Set<string>()
   let life = 0
   let crashed: number | undefined
   let unknown = false
@@ -104,10 +105,12 @@ export async function runDrill(driver: DrillDriver, runId: string, crash?: Crash
     for (const wait of end.waits) {
       const found = wait.input.type === 'unknown-outcome' ? whatBecame(log, wait.id) : undefined
       if (found && found.status !== 'unknown') unknown = false
+      if (answeredIds.has(wait.id)) throw new Error(`${wait.id} was answered, and is asked again`)
       if (!found) waits.add(wait.id)
       const answer = found ?? answerTo(driver, wait)
       if (answer === undefined) continue
       answered++
+      answeredIds.add(wait.id)
       await drill.respond(wait.id, answer)
     }
     if (answered === 0) await sleep(20)

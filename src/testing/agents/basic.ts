@@ -93,6 +93,15 @@ function large(world: World): Agent {
   })
 }
 
+/** A tool that gives something else each time: only one of its results can count. */
+function lottery(world: World): Agent {
+  return new Agent({
+    name: 'lottery',
+    model: readingModel([call('draw'), ({ draw }) => text(String(draw))]),
+    tools: [effectTool(world, 'draw', () => Math.random())],
+  })
+}
+
 /** One tool that has an effect at most once, and reconciles nothing: a person is asked. */
 function booking(world: World): Agent {
   return new Agent({
@@ -126,7 +135,7 @@ function patient(world: World): Agent {
   })
 }
 
-export type BasicAgent = 'pair' | 'values' | 'parent' | 'streamer' | 'large' | 'booking' | 'patient'
+export type BasicAgent = 'pair' | 'values' | 'parent' | 'streamer' | 'large' | 'lottery' | 'booking' | 'patient'
 
 export const BASIC_AGENTS: { readonly [name in BasicAgent]: MakeAgent } = {
   pair,
@@ -134,6 +143,7 @@ export const BASIC_AGENTS: { readonly [name in BasicAgent]: MakeAgent } = {
   parent,
   streamer,
   large,
+  lottery,
   booking,
   patient,
 }

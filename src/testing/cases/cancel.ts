@@ -1,6 +1,7 @@
 /** Clause: a cancel is heard. */
 import { RUN_ID } from '../bench.ts'
 import { expectEqual } from '../expect.ts'
+import { sleep } from '../life.ts'
 import type { Bench } from '../bench.ts'
 import type { CaseDefinition } from './case.ts'
 
@@ -24,7 +25,7 @@ export const cancel: readonly CaseDefinition[] = [
       const { status, reason } = await running
       await process.stop()
       expectEqual({ status, reason }, { status: 'cancelled', reason: 'enough' }, 'the result of the run')
-      while ((await bench.effects()).length === 0) await new Promise<void>((resolve) => setTimeout(() => resolve(), 2))
+      while ((await bench.effects()).length === 0) await sleep(2)
       expectEqual(
         await bench.effects(),
         [`${RUN_ID}/1/tool/0/work stopped`],

@@ -3,6 +3,7 @@ import { LONG_TURNS } from '../agents/long.ts'
 import { conformanceAgent } from '../agents.ts'
 import { crashEverywhere } from '../crash-everywhere.ts'
 import type { ConformanceAgentName } from '../agents.ts'
+import { sleep } from '../life.ts'
 import { essenceOf } from '../essence.ts'
 import { BrokenPromise, check, expectEqual } from '../expect.ts'
 import { isHoldfastError } from '../../errors.ts'
@@ -29,7 +30,7 @@ export const life: readonly CaseDefinition[] = [
         (result) => result.status,
         (error: unknown) => (isHoldfastError(error, 'RUN_LOCKED') ? 'refused' : String(error)),
       )
-      await new Promise<void>((resolve) => setTimeout(() => resolve(), 30))
+      await sleep(30)
       await world.release('left did')
       expectEqual((await running).status, 'completed', 'the status of the run')
       const other = await refused
@@ -43,26 +44,25 @@ export const life: readonly CaseDefinition[] = [
     name: 'owners: a process that was taken for dead',
     clause: 'A process whose run was taken up by another can record nothing any more.',
     requires: ['ownership'],
+    inProcess: true,
     async run(bench) {
       const { world, engine } = bench
-      await world.hold('join begins')
-      const slow = await bench.start('pair')
-      const running = slow.run().then(
-        (result) => result.status,
-        () => 'failed',
+      await world.hold('slow draw did')
+      const slow = await bench.startWith((own) =>
+        conformanceAgent('lottery', { ...own, at: (point, signal) => own.at(`slow ${point}`, signal) }),
       )
-      await world.reached('join begins')
-      // Only the engine takes it for dead: the process itself goes on.
+      const over = slow.run().then(
+        () => {},
+        () => {},
+      )
+      await world.reached('slow draw did')
+      // Only the engine takes it for dead: the process itself goes on, and ends its step after the other has.
       await engine.kill?.(slow.plugin)
-      const next = await bench.start('pair')
-      const taken = next.run()
-      await world.reached('join begins', 2)
-      await world.release('join begins')
-      const result = await taken
-      await Promise.race([running, new Promise<void>((resolve) => setTimeout(() => resolve(), 100))])
-      await next.stop()
-      const again = await bench.run('pair')
-      expectEqual(essenceOf(again), essenceOf(result), 'the result, once both had their say')
+      const result = await bench.run('lottery')
+      await world.release('slow draw did')
+      await Promise.race([over, sleep(100)])
+      const again = await bench.run('lottery')
+      expectEqual(again.text, result.text, 'the result, once the slow process had ended its step')
     },
   },
   {

@@ -5,6 +5,7 @@ import { conformanceAgent } from '../agents.ts'
 import { essenceOf } from '../essence.ts'
 import { visibleText } from '../visible-text.ts'
 import { isHoldfastError } from '../../errors.ts'
+import { sleep } from '../life.ts'
 import type { CaseDefinition } from './case.ts'
 import { resultsOf } from './codec.ts'
 
@@ -21,7 +22,7 @@ export const steps: readonly CaseDefinition[] = [
       void dead.run()
       await Promise.all([world.reached('beside did'), world.reached('inner did')])
       // The sub-agent gets as far as it can; the tool beside it stays in its middle.
-      await new Promise<void>((resolve) => setTimeout(() => resolve(), 50))
+      await sleep(50)
       await dead.kill()
       await world.release('beside did')
       const result = await bench.run('parent')

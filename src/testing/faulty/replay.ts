@@ -11,25 +11,29 @@ export const forgetful: FaultyEngine = faulty(
   }),
 )
 
-export const forgetsTheLast: FaultyEngine = faulty('writes late', ['replay: after a crash'], () => ({
-  // It answers before the record is in its place, as a write that nobody waits for does.
-  change: ({ places }, { storage }) => ({
-    places: {
-      ...places,
-      execute: (step, run) => ({
-        ...step,
-        async run(context) {
-          const key = `${run.runId}/${executionId(step)}`
-          const known = storage.records.get(key)
-          if (known !== undefined) return JSON.parse(known)
-          const record = await step.run(context)
-          setTimeout(() => storage.records.set(key, JSON.stringify(record)), 2_000)
-          return record
-        },
-      }),
-    },
+export const forgetsTheLast: FaultyEngine = faulty(
+  'writes late',
+  ['replay: after a crash', 'crash everywhere: pair', 'crash everywhere: parent'],
+  () => ({
+    // It answers before the record is in its place, as a write that nobody waits for does.
+    change: ({ places }, { storage }) => ({
+      places: {
+        ...places,
+        execute: (step, run) => ({
+          ...step,
+          async run(context) {
+            const key = `${run.runId}/${executionId(step)}`
+            const known = storage.records.get(key)
+            if (known !== undefined) return JSON.parse(known)
+            const record = await step.run(context)
+            setTimeout(() => storage.records.set(key, JSON.stringify(record)), 2_000)
+            return record
+          },
+        }),
+      },
+    }),
   }),
-}))
+)
 
 /** It takes a step that was begun for one that is done. */
 export const loses: FaultyEngine = faulty('never runs a step twice', ['replay: a step that was running'], () => {
