@@ -14,6 +14,7 @@ import type { InterruptWait, StepDescriptor, TimerWait, WaitInput, WaitOutput } 
 import type { PendingWait } from './waits.ts'
 import { keptAnswer } from './waits.ts'
 
+type KeptTask = { readonly of: string; readonly output: Json } | { readonly of: string; readonly error: Json }
 type Unbound<W extends WaitInput> = Omit<W, 'of'>
 
 /** The asking of all hooks of one step, in one pass over them. */
@@ -82,16 +83,24 @@ export class Asking implements Asks {
 
   async #runTask(descriptor: StepDescriptor<'task'>): Promise<unknown> {
     const { memo } = this.#frame
-    const known = memo.get(descriptor.id) as { output?: Json; error?: ErrorJson } | undefined
-    if (known?.error) throw errorFromJson(known.error)
-    if (known) return fromJson(known.output ?? null)
-    const outcome = await runTask(this.#frame, descriptor)
-    if (outcome.status === 'ok') {
-      memo.set(descriptor.id, { output: outcome.output })
-      return fromJson(outcome.output)
+    const of = digest(descriptor.input)
+    let { id } = descriptor
+    let known = memo.get(id) as KeptTask | undefined
+    // Asked with another input than in the pass before: a task of its own.
+    for (let round = 2; known && known.of !== of; round++) {
+      id = `${descriptor.id}/round/${round}`
+      known = memo.get(id) as KeptTask | undefined
     }
-    memo.set(descriptor.id, { error: errorToJson(outcome.error, 'TASK_FAILED') as unknown as Json })
-    throw outcome.error
+    if (!known) {
+      const outcome = await runTask(this.#frame, { ...descriptor, id })
+      known =
+        outcome.status === 'ok'
+          ? { of, output: outcome.output }
+          : { of, error: errorToJson(outcome.error, 'TASK_FAILED') as unknown as Json }
+      memo.set(id, known)
+    }
+    if ('error' in known) throw errorFromJson(known.error as unknown as ErrorJson)
+    return fromJson(known.output)
   }
 
   #ask(
