@@ -157,11 +157,6 @@ export function isEngineFailure(error: unknown): error is HoldfastError {
   return isHoldfastError(error) && !isSuspended(error) && !STEP_FAILURES.has(error.code)
 }
 
-/** Something that should have been impossible. Thrown where a switch must be exhaustive. */
-export function unreachable(value: never): never {
-  throw new Error(`Unexpected value: ${JSON.stringify(value)}`)
-}
-
 function isErrorLike(error: unknown): error is Error {
   return typeof error === 'object' && error !== null && typeof (error as Error).message === 'string'
 }

@@ -161,7 +161,7 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 export function base64FromBytes(bytes: Uint8Array): string {
   let result = ''
   for (let i = 0; i < bytes.length; i += 3) {
-    const chunk = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    const chunk = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
     result += ALPHABET[chunk >> 18]
     result += ALPHABET[(chunk >> 12) & 63]
     result += i + 1 < bytes.length ? ALPHABET[(chunk >> 6) & 63] : '='

@@ -18,8 +18,10 @@ import {
 } from './machine.ts'
 import type { Message, ToolResultOutput, Usage } from './message.ts'
 import { addUsage, textOf } from './message.ts'
+import type { AgentSpec } from './spec.ts'
 import type { ResultStatus } from './run-info.ts'
 import { busOf, Frame } from './loop/run-context.ts'
+import type { Slot } from './loop/slot.ts'
 import { needTask } from './loop/stepping.ts'
 import type { ApprovalAnswer, Step, StepDescriptor } from './step.ts'
 import { deepFreeze, executionId } from './step.ts'
@@ -38,11 +40,12 @@ export async function invoke(frame: Frame, step: StepDescriptor<'agent'>): Promi
     if (frame.state.begun) await body()
     else {
       frame.tell({ type: 'run-started' })
-      const [slot] = await orAsBefore(frame, () => prepare(frame, [{ step, body, event: 'BeforeInvocation' }]))
+      const items = [{ step, body, event: 'BeforeInvocation' }] as const
+      const [slot] = (await orAsBefore(frame, () => prepare(frame, items))) as [Slot<'agent'>]
       frame.state = { ...frame.state, begun: true }
-      const output = await slot?.run()
+      const output: Json = await slot.run()
       if (frame.state.status === 'running') {
-        frame.state = afterSettled(frame.state, output ?? null)
+        frame.state = afterSettled(frame.state, output)
         await tellMessages(frame)
       }
     }
@@ -104,11 +107,11 @@ async function interpret(frame: Frame): Promise<Json> {
 }
 
 async function askModel(frame: Frame, step: StepDescriptor<'model'>): Promise<void> {
-  const [outcome] = await runBatch(frame, [{ step }])
-  if (outcome?.status === 'denied') frame.run.cancellation.cancel(outcome.reason)
+  const [outcome] = (await runBatch(frame, [{ step }])) as [ItemOutcome<'model'>]
+  if (outcome.status === 'denied') frame.run.cancellation.cancel(outcome.reason)
   frame.checkCancelled()
-  if (outcome?.status === 'error') throw outcome.error
-  if (outcome?.status === 'ok') frame.state = afterModel(frame.state, deepFreeze(outcome.output))
+  if (outcome.status !== 'ok') throw (outcome as { readonly error: HoldfastError }).error
+  frame.state = afterModel(frame.state, deepFreeze(outcome.output))
 }
 
 async function runTools(frame: Frame, calls: readonly PlannedCall[], asked: readonly PlannedApproval[]): Promise<void> {
@@ -143,7 +146,7 @@ async function runSubAgent(frame: Frame, step: Step<'agent'>, spend: (usage: Usa
   const prompt = (step.input as JsonObject | null)?.['prompt']
   const input = typeof prompt === 'string' ? prompt : JSON.stringify(step.input)
   const start = { runId: run.runId, path: `${executionId(step)}/`, input, context: run.context }
-  const child = new Frame(run, definition, busOf(definition), startRun(spec ?? definition.spec, start))
+  const child = new Frame(run, definition, busOf(definition), startRun(spec as AgentSpec, start))
   // Its hooks and those around its call may ask for the same: what they ask for must not have the same id.
   const { kind, name, policy } = step
   try {

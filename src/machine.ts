@@ -7,6 +7,7 @@ import type { Json } from './json.ts'
 import type {
   ApprovalRequestPart,
   ApprovalResponsePart,
+  AssistantMessage,
   Message,
   ToolResultOutput,
   ToolResultPart,
@@ -59,6 +60,8 @@ export type Phase =
   | { readonly type: 'model' }
   | { readonly type: 'tools'; readonly calls: readonly ModelToolCall[]; readonly asked: readonly ApprovalRequestPart[] }
   | { readonly type: 'end' }
+
+type ToolsPhase = Extract<Phase, { readonly type: 'tools' }>
 
 /** What comes next. */
 export type Next =
@@ -173,7 +176,7 @@ export function afterTools(
 ): RunState {
   return checkLimits({
     ...state,
-    messages: [...state.messages, toolMessage(state, results, answers)],
+    messages: [...state.messages, toolMessage(state.phase as ToolsPhase, results, answers)],
     phase: { type: 'model' },
   })
 }
@@ -282,9 +285,8 @@ function planCall(state: RunState, call: ModelToolCall, index: number): PlannedC
 }
 
 function planApproval(state: RunState, request: ApprovalRequestPart, index: number): PlannedApproval {
-  const reply = state.messages[state.messages.length - 1]
-  const parts = reply?.role === 'assistant' ? reply.content : []
-  const call = parts.find((part) => part.type === 'tool-call' && part.toolCallId === request.toolCallId)
+  const reply = state.messages[state.messages.length - 1] as AssistantMessage
+  const call = reply.content.find((part) => part.type === 'tool-call' && part.toolCallId === request.toolCallId)
   const known = call?.type === 'tool-call' ? call : undefined
   return {
     request,
@@ -295,13 +297,10 @@ function planApproval(state: RunState, request: ApprovalRequestPart, index: numb
 }
 
 function toolMessage(
-  state: RunState,
+  { calls, asked }: ToolsPhase,
   results: readonly ToolResultOutput[],
   answers: readonly { readonly approved: boolean; readonly reason?: string }[],
 ): Message {
-  const { phase } = state
-  const calls = phase.type === 'tools' ? phase.calls : []
-  const asked = phase.type === 'tools' ? phase.asked : []
   const parts: ToolResultPart[] = calls.map((call, index) => ({
     type: 'tool-result',
     toolCallId: call.toolCallId,
@@ -322,7 +321,7 @@ function closeCalls(state: RunState, value: string): readonly Message[] {
   const { phase, messages } = state
   if (phase.type !== 'tools') return messages
   const results = phase.calls.map((): ToolResultOutput => ({ type: 'error-text', value }))
-  return [...messages, toolMessage(state, results, [])]
+  return [...messages, toolMessage(phase, results, [])]
 }
 
 function assistantMessage(text: string): Message {

@@ -7,7 +7,6 @@ import {
   isEngineFailure,
   isHoldfastError,
   isSuspended,
-  unreachable,
   wrapError,
 } from '../src/errors.ts'
 
@@ -114,8 +113,4 @@ describe('wrapError', () => {
     const cause = new Error('b')
     expect(wrapError(cause, 'TOOL_FAILED', 'a: ')).toMatchObject({ code: 'TOOL_FAILED', message: 'a: b', cause })
   })
-})
-
-it('unreachable says what it was given', () => {
-  expect(() => unreachable('surprise' as never)).toThrow('Unexpected value: "surprise"')
 })

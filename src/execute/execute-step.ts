@@ -11,7 +11,7 @@ import { executeTask } from './task.ts'
 import { executeTool } from './tool.ts'
 import type { Json } from '../json.ts'
 import { StepPublisher } from './publish.ts'
-import type { StepDescriptor, StepKind, StepRecord } from '../step.ts'
+import type { RetryPolicy, StepDescriptor, StepKind, StepRecord } from '../step.ts'
 import { fingerprint } from '../step.ts'
 import type { OnStop } from './stop.ts'
 import { Attempt, delay, stopsOf } from './stop.ts'
@@ -36,7 +36,7 @@ export async function performStep(
   step: StepDescriptor,
   context: ExecuteContext,
 ): Promise<Omit<StepRecord, 'of'>> {
-  const attempts = context.retries === 'here' ? (step.policy.retry?.maxAttempts ?? 1) : 1
+  const retry = context.retries === 'here' ? step.policy.retry : undefined
   const onStop = context.onStop ?? (context.signal && stopsOf(context.signal))
   const first = context.attempt ?? 1
   for (let attempt = first; ; attempt++) {
@@ -48,8 +48,9 @@ export async function performStep(
       if (failure.kind === 'retryable') {
         // A `once` step is never tried again, so its failure is its outcome.
         if (context.retries === 'engine' && step.policy.effect !== 'once') throw errorFromJson(failure)
-        if (attempt - first + 1 < attempts) {
-          await delay(failure.retryAfter ?? backoff(step, attempt - first + 1), onStop)
+        const failed = attempt - first + 1
+        if (retry && failed < retry.maxAttempts) {
+          await delay(failure.retryAfter ?? backoff(retry, failed), onStop)
           continue
         }
       }
@@ -117,9 +118,7 @@ export function idempotencyKey(runId: string, stepId: string): string {
   return `${runId}/${stepId}`
 }
 
-function backoff(step: StepDescriptor, failed: number): number {
-  const { retry } = step.policy
-  if (!retry) return 0
+function backoff(retry: RetryPolicy, failed: number): number {
   return Math.min(retry.initialInterval * retry.backoff ** (failed - 1), retry.maxInterval)
 }
 

@@ -14,7 +14,7 @@ import type { ModelReply } from '../model.ts'
 import { callModel } from '../model.ts'
 import type { ModelRequest } from '../plugin.ts'
 import { validateWith } from '../schema.ts'
-import type { ToolSpec } from '../spec.ts'
+import type { JsonSchema, ToolSpec } from '../spec.ts'
 import type { ModelInput, ModelOutput, ModelToolCall } from '../step.ts'
 
 export async function executeModel(attempt: AttemptContext): Promise<ModelOutput> {
@@ -129,7 +129,7 @@ async function judgeOutput(
   } catch (error) {
     return { outputInvalid: (error as Error).message }
   }
-  const schema = attempt.definition.output ?? attempt.spec.output ?? {}
+  const schema = attempt.definition.output ?? (attempt.spec.output as JsonSchema)
   const result = await validateWith(schema, value)
   return result.ok
     ? { output: toJson(result.value, `step ${attempt.step.id}: structured output`) }

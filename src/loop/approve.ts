@@ -54,8 +54,8 @@ async function isNeeded(frame: Frame, slot: Slot<'tool' | 'agent'>, call: Approv
   for (let round = 1; ; round++) {
     const id = `${slot.descriptor.id}/approval-needed${round === 1 ? '' : `/${round}`}`
     const known = frame.memo.get(id) as { readonly of: string; readonly needed: boolean } | undefined
-    if (known?.of === of) return known.needed
-    if (known) continue
+    if (known && known.of !== of) continue
+    if (known) return known.needed
     const output = await needTask(frame, {
       kind: 'task',
       id,

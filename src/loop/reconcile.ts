@@ -57,9 +57,9 @@ async function findOut(slot: Slot<'tool'>, { tool }: Approvable): Promise<Reconc
   }
   if (tool.onUnknown === 'error' || !canWait(slot)) return { status: 'unknown' }
   const wait = { type: 'unknown-outcome', tool: tool.name, input, of: digest(input) } as const
-  const known = keptAnswer(frame, `${id}/unknown${round}`, wait.of)
-  if (!known.output) await openWaits(frame, [{ id: known.id, input: wait }], slot.seq)
-  const output = known.output ?? keptAnswer(frame, `${id}/unknown${round}`, wait.of).output
+  const waitId = `${id}/unknown${round}`
+  await openWaits(frame, [{ id: waitId, input: wait }], slot.seq)
+  const { output } = keptAnswer(frame, waitId, wait.of)
   return output && 'answer' in output ? (output.answer as unknown as Reconciled) : { status: 'unknown' }
 }
 

@@ -3,15 +3,7 @@
  * gate (which counts executions and checks what comes back), then whatever hooks wrapped around it.
  */
 import type { ErrorJson } from '../errors.ts'
-import {
-  errorFromJson,
-  errorToJson,
-  HoldfastError,
-  isEngineFailure,
-  isHoldfastError,
-  isSuspended,
-  unreachable,
-} from '../errors.ts'
+import { errorFromJson, errorToJson, HoldfastError, isEngineFailure, isHoldfastError, isSuspended } from '../errors.ts'
 import { performStep } from '../execute/execute-step.ts'
 import { callHook } from '../hooks/hook-bus.ts'
 import type { Json } from '../json.ts'
@@ -301,20 +293,11 @@ export class Slot<K extends StepKind = StepKind> {
     const known = run.kept(step.id) as { readonly of: string; readonly output: WaitOutput } | undefined
     if (known?.of === input.of) return known.output
     this.frame.opened(step.id)
-    switch (input.type) {
-      case 'timer': {
-        await delay(input.duration, run.cancellation.onStop)
-        const output = { timedOut: true } as const
-        run.keep(step.id, { of: input.of, output })
-        return output
-      }
-      case 'approval':
-      case 'interrupt':
-      case 'unknown-outcome':
-        throw suspended([{ id: step.id, input }])
-      default:
-        return unreachable(input)
-    }
+    if (input.type !== 'timer') throw suspended([{ id: step.id, input }])
+    await delay(input.duration, run.cancellation.onStop)
+    const output = { timedOut: true } as const
+    run.keep(step.id, { of: input.of, output })
+    return output
   }
 
   /**
