@@ -1,6 +1,6 @@
 /** Opens the file of a journal: checks that it is one before anything is written, then brings its tables up to date. */
 import { Connection } from './connection.ts'
-import { isBusy, unusable } from './errors.ts'
+import { unusable } from './errors.ts'
 import { MIGRATIONS } from './schema.ts'
 
 /** `HOLD`: tells a journal from other SQLite databases. */
@@ -50,7 +50,7 @@ function checkFile(connection: Connection, latest: number): void {
 }
 
 function useWal(connection: Connection): void {
-  const mode = retryBusy(() => connection.get<{ journal_mode: string }>('PRAGMA journal_mode = WAL')?.journal_mode)
+  const mode = connection.get<{ journal_mode: string }>('PRAGMA journal_mode = WAL')?.journal_mode
   if (mode !== 'wal') {
     throw unusable(connection.path, 'its file system has no shared memory, which SQLite needs; put it on a local disk')
   }
@@ -69,16 +69,4 @@ function migrate(connection: Connection, migrations: readonly string[]): void {
 
 function pragma(connection: Connection, name: 'application_id' | 'user_version'): number {
   return connection.get<Record<string, number>>(`PRAGMA ${name}`)?.[name] ?? 0
-}
-
-/** Changing the journal mode does not wait for other processes by itself. */
-function retryBusy<T>(body: () => T): T {
-  for (let tries = 1; ; tries++) {
-    try {
-      return body()
-    } catch (error) {
-      if (tries === 500 || !isBusy((error as Error).cause)) throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
-    }
-  }
 }

@@ -231,6 +231,7 @@ describe('time', () => {
     })
     expect(await errorOf(() => settleWait(run, waitOf('v', approval), 'return'))).toMatchObject({ code: 'RUN_LOCKED' })
     expect(journal.strict.all('SELECT id, answer FROM waits')).toEqual([{ id: 'w', answer: null }])
+    expect([...run.waits.keys()]).toEqual(['w'])
   })
 })
 
