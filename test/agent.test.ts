@@ -118,6 +118,12 @@ describe('describe()', () => {
   })
 })
 
+describe('a provider tool', () => {
+  it('may have no arguments', () => {
+    expect(providerTool({ id: 'x.search', name: 'search' }).spec.provider).toEqual({ id: 'x.search', args: {} })
+  })
+})
+
 describe('an agent of a spec', () => {
   it('says what it lacks when it is asked to execute', async () => {
     const spec = agentOf([text('x')]).describe()

@@ -2,6 +2,7 @@
 import { Agent, agentTool } from 'holdfast'
 import { describe, expect, it } from 'vitest'
 import { agentOf, call, calls, deferred, failureOf, pause, scriptedModel, text, toolOf } from './support/kit.ts'
+import { mapDurabilityPlugin } from './support/map-engine.ts'
 
 /** An agent whose tool runs until it is stopped, and does not listen. */
 function hanging() {
@@ -81,6 +82,14 @@ describe('a cancel by the signal of the run', () => {
       reason: 'early',
     })
     expect(model.calls).toHaveLength(0)
+  })
+
+  it('before the run starts on an engine is a cancelled run too', async () => {
+    const agent = agentOf([text('x')], { use: [mapDurabilityPlugin(new Map())] })
+    expect(await agent.run('go', { signal: AbortSignal.abort('early') })).toMatchObject({
+      status: 'cancelled',
+      reason: 'early',
+    })
   })
 
   it('stops a timer of a hook', async () => {

@@ -1,5 +1,5 @@
 /** What the loop tells a model, and what it ends with. */
-import type { RunResult } from 'holdfast'
+import type { AgentPlugin, RunResult } from 'holdfast'
 import { describe, expect, it } from 'vitest'
 import { agentOf, call, calls, failureOf, reply, scriptedModel, terminalFailure, text, toolOf } from './support/kit.ts'
 
@@ -92,6 +92,22 @@ describe('a call that the model got wrong', () => {
       { type: 'error-text', value: `The input of 'strict' is not JSON: {"n":` },
       { type: 'text', value: 'fine' },
     ])
+  })
+})
+
+describe('a call of a tool that no spec has', () => {
+  it('is told to the model also where nobody judged it', async () => {
+    const lax: AgentPlugin = {
+      name: 'lax',
+      middleware: {
+        model: async (request, next) => {
+          const output = await next(request)
+          return { ...output, calls: output.calls.map(({ invalid: _, ...call }) => call) }
+        },
+      },
+    }
+    const result = await agentOf([call('gone'), text('done')], { use: [lax] }).run('go')
+    expect(outputs(result)).toEqual([{ type: 'error-text', value: 'There is no such tool.' }])
   })
 })
 

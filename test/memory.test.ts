@@ -2,7 +2,7 @@
 import type { StreamChunk, StreamSink } from 'holdfast'
 import { memoryPayloads, memoryStreams } from 'holdfast'
 import { describe, expect, it } from 'vitest'
-import { agentOf, call, calls, collect, failureOf, terminalFailure, text, toolOf } from './support/kit.ts'
+import { agentOf, call, calls, collect, failureOf, file, terminalFailure, text, toolOf } from './support/kit.ts'
 
 const chunk = (offset: number, over: Partial<StreamChunk> = {}): StreamChunk =>
   ({ runId: 'r', stepId: '1/model', nonce: 'a', offset, type: 'text', delta: `${offset}`, ...over }) as StreamChunk
@@ -109,6 +109,15 @@ describe('memoryPayloads', () => {
     expect(await store.put(new Uint8Array([1, 2, 3]))).toBe(ref)
     ;(await store.get(ref))[0] = 9
     expect(await store.get(ref)).toEqual(new Uint8Array([1, 2, 3]))
+  })
+
+  it('has the large files of an agent without an engine', async () => {
+    const payloads = memoryPayloads()
+    const bytes = new Uint8Array(100_000).fill(7)
+    const { messages } = await agentOf([calls(file('image/png', bytes))], { payloads }).run('go')
+    const [part] = (messages[1] as { content: unknown }).content as [{ data: { ref: string } }]
+    expect(part.data).toMatchObject({ type: 'stored', size: 100_000 })
+    expect(await payloads.get(part.data.ref)).toEqual(bytes)
   })
 
   it('refuses a reference that it does not know', async () => {

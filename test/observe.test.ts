@@ -84,6 +84,38 @@ describe('an observer', () => {
   })
 })
 
+describe('events inside of a step that runs beside others', () => {
+  it('are numbered by that step: marks, reconciling, waits', async () => {
+    const seen: string[][] = []
+    for (const slow of ['a', 'b']) {
+      const { plugin, events } = watch()
+      const hanging = (name: string) =>
+        toolOf(name, {
+          effect: 'once',
+          timeout: name === slow ? 12 : 3,
+          reconcile: () => ({ status: 'unknown' }),
+          execute: () => new Promise(() => {}),
+        })
+      await agentOf(script, { tools: [hanging('a'), hanging('b')], use: [plugin, mapDurabilityPlugin(new Map())] }).run(
+        'go',
+        { runId: 'r' },
+      )
+      seen.push(
+        events
+          .filter(({ id }) => id.seq > 5)
+          .map(brief)
+          .sort(),
+      )
+    }
+    expect(seen[0]).toEqual(seen[1])
+    const waits = seen[0]?.filter((line) => line.includes('wait-opened'))
+    expect(waits?.map((line) => line.replace(/^(\d+)\.\d+ live/, '$1'))).toEqual([
+      '6 wait-opened 1/tool/0/a/unknown',
+      '7 wait-opened 1/tool/1/b/unknown',
+    ])
+  })
+})
+
 describe('on replay', () => {
   async function twoLives(observeReplay: boolean) {
     const [journal, answers] = [new Map<string, string>(), new Map<string, Json>()]

@@ -1,6 +1,6 @@
 /** `effect: 'once'`: never run again by itself; an outcome that nobody knows is an outcome. */
 import type { RunResult, ToolContext } from 'holdfast'
-import { tool, wrapStep } from 'holdfast'
+import { settledStep, tool, wrapStep } from 'holdfast'
 import { describe, expect, it } from 'vitest'
 import { agentOf, call, failureOf, overTheWire, text, toolOf } from './support/kit.ts'
 import { mapDurabilityPlugin } from './support/map-engine.ts'
@@ -128,6 +128,29 @@ describe('a once step whose outcome is unknown', () => {
     answers.set(`r ${WAIT}`, { status: 'not-done' } as never)
     expect(outputOf(await run())).toMatchObject({ value: 'booked now' })
     expect(ran.map(({ execution }) => execution)).toEqual([1, 2])
+  })
+})
+
+describe('what became of it', () => {
+  it('can be nothing that was given back: done without an output is null', async () => {
+    const { book } = booking({ input: {}, reconcile: () => ({ status: 'done' }) as never })
+    expect(outputOf(await agentOf([call('book', null), text('done')], { tools: [book] }).run('go'))).toEqual({
+      type: 'json',
+      value: null,
+    })
+  })
+
+  it('stays unknown where nobody answers in time', async () => {
+    const { book, ran } = booking()
+    const agent = agentOf(script, { tools: [book] })
+    agent.on('BeforeWait', (event) => {
+      event.step = settledStep(event.step, { timedOut: true })
+    })
+    expect(outputOf(await agent.run('go'))).toMatchObject({
+      type: 'error-text',
+      value: expect.stringContaining('is not known'),
+    })
+    expect(ran).toHaveLength(1)
   })
 })
 

@@ -5,7 +5,10 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import {
   agentOf,
   attempts,
+  call,
+  calls,
   failureOf,
+  reply,
   retryableFailure,
   scriptedModel,
   terminalFailure,
@@ -126,6 +129,55 @@ describe('executeStep', () => {
     const before = [{ role: 'user', content: [{ type: 'text', text: 'before' }] }] as const
     await execute(agent, stepOf(agent, 'model', 'default'), { messages: async () => before })
     expect(model.calls[0]?.prompt.map(({ content }) => content)).toMatchObject([[{ text: 'before' }], [{ text: 'x' }]])
+  })
+})
+
+describe('a worker that lacks what a run’s spec has', () => {
+  const declared = agentOf([], {
+    tools: [toolOf('n', { input: { type: 'object', required: ['n'] } }), toolOf('ask', { approval: () => false })],
+    output: { type: 'object', required: ['id'] },
+  }).describe()
+
+  it('judges calls by the declaration; what may need an approval needs one', async () => {
+    const worker = agentOf([calls(call('n'), call('n', { n: 1 }), call('ask'))])
+    expect(await execute(worker, stepOf(worker, 'model', 'default'), { spec: declared })).toMatchObject({
+      output: {
+        calls: [
+          { toolName: 'n', invalid: expect.stringContaining('$.n: is required') },
+          { toolCallId: 'call-1-1', toolName: 'n', input: { n: 1 } },
+          { toolName: 'ask', needsApproval: true },
+        ],
+      },
+    })
+  })
+
+  it('judges structured output by the declaration', async () => {
+    const worker = agentOf(scriptedModel((_, __, attempt) => text(attempt === 1 ? '{}' : '{"id":1}')))
+    const step = stepOf(worker, 'model', 'default')
+    expect(await execute(worker, step, { spec: declared })).toMatchObject({
+      output: { outputInvalid: expect.stringContaining('$.id') },
+    })
+    expect(await execute(worker, step, { spec: declared })).toMatchObject({ output: { output: { id: 1 } } })
+  })
+
+  it('says that there are no tools where there are none', async () => {
+    const worker = agentOf([call('x')])
+    expect(await execute(worker, stepOf(worker, 'model', 'default'))).toMatchObject({
+      output: { calls: [{ invalid: "There is no tool 'x'. The tools are: none." }] },
+    })
+  })
+})
+
+describe('a reply', () => {
+  it('is recorded with what the provider says besides', async () => {
+    const script = [reply(text('x'), { providerMetadata: { p: { id: 5 } } })]
+    const model = { ...scriptedModel(script), specificationVersion: 'v3' } as never
+    const worker = new Agent({ name: 'w', model, settings: { reasoning: 'high' } })
+    const step = stepOf(worker, 'model', 'default')
+    const input = { ...(step.input as object), settings: { reasoning: 'high' } }
+    expect(await execute(worker, { ...step, input } as StepDescriptor)).toMatchObject({
+      output: { providerMetadata: { p: { id: 5 } }, response: { id: 'reply-1' }, warnings: [{ feature: 'reasoning' }] },
+    })
   })
 })
 

@@ -174,6 +174,22 @@ describe('an input that a hook changed', () => {
     },
   )
 
+  it('is judged also where it becomes null', async () => {
+    const judged: Json[] = []
+    const approval = (input: Json) => judged.push(input) > 1
+    const agent = agentOf(script(1), { tools: [toolOf('book', { input: {}, approval })] })
+    agent.on('BeforeToolCall', (event) => {
+      event.step = withInput(event.step, null as never)
+    })
+    expect(await agent.run('go')).toMatchObject({ status: 'waiting', waits: [{ input: { input: null } }] })
+    expect(judged).toEqual([{ price: 1 }, null])
+  })
+
+  it('needs an approval unless the function says false', async () => {
+    const agent = agentOf(script(1), { tools: [toolOf('book', { approval: (() => undefined) as never })] })
+    expect((await agent.run('go')).status).toBe('waiting')
+  })
+
   it('for which the function fails stops the run', async () => {
     const agent = agentOf(script(1), {
       tools: [

@@ -118,6 +118,22 @@ describe('interrupt', () => {
     expect((await agent.resume(again.state, { [again.waits[0]?.id as string]: true })).status).toBe('completed')
   })
 
+  it('is asked anew where another pass makes another question of it', async () => {
+    const answers = new Map<string, Json>([
+      ['r 1/tool/0/search/wait/app/city', 'Rome'],
+      ['r 1/tool/1/book/wait/app/sure', 'no'],
+      ['r 1/tool/1/book/wait/app/sure/2', 'yes'],
+    ])
+    const got: unknown[] = []
+    const agent = agentOf(twoCalls, { tools, use: [mapDurabilityPlugin(new Map(), answers)] })
+    agent.on('BeforeToolCall', async (event) => {
+      if (event.step.name === 'book') got.push(await event.interrupt({ name: 'sure', data: event.run.state ?? null }))
+      else event.run.state = await event.interrupt({ name: 'city' })
+    })
+    await agent.run('go', { runId: 'r' })
+    expect(got).toEqual(['yes'])
+  })
+
   it('refuses answers that do not fit its schema', async () => {
     const agent = agentOf([text('done')])
     const schema = { type: 'object', properties: { seats: { type: 'integer' } }, required: ['seats'] }
@@ -212,6 +228,14 @@ describe('a counter', () => {
 })
 
 describe('run.state', () => {
+  it('that is undefined again is as if it had never been', async () => {
+    const agent = agentOf([text('x')]).on('BeforeModelCall', ({ run }) => {
+      run.state = 5
+      run.state = undefined
+    })
+    expect((await agent.run('go')).state.plugins).toEqual({})
+  })
+
   it('keeps dates as dates over a batch that waits', async () => {
     const agent = agentOf([call('book'), text('done')], { tools: [toolOf('book', { approval: true })] })
     const seen: unknown[] = []
@@ -289,6 +313,50 @@ describe('task', () => {
     expect(got.length).toBeGreaterThan(1)
     for (const one of got) expect(one).toEqual(new Date(1))
   })
+
+  it('that gives nothing gives null', async () => {
+    const got: unknown[] = []
+    const plugin = hooksOf(
+      'p',
+      { BeforeModelCall: async (event) => void got.push(await event.task('t')) },
+      { tasks: { t: () => undefined } },
+    )
+    await agentOf([text('done')], { use: [plugin] }).run('go')
+    expect(got).toEqual([null])
+  })
+
+  it.each(['without', 'with'])(
+    'asked with another input in a later pass is a task of its own, %s an engine',
+    async (engine) => {
+      const [journal, answers] = [
+        new Map<string, string>(),
+        new Map<string, Json>([['r 1/tool/0/search/wait/p/city', 'Rome']]),
+      ]
+      const got: unknown[] = []
+      const build = () => {
+        const plugin = hooksOf(
+          'p',
+          {
+            BeforeToolCall: async (event) => {
+              if (event.step.name === 'book') got.push(await event.task('price', event.run.state ?? 'anywhere'))
+              else event.run.state = await event.interrupt({ name: 'city' })
+            },
+          },
+          { tasks: { price: (input) => `price of ${input}` } },
+        )
+        return agentOf(twoCalls, {
+          tools,
+          use: [plugin, ...(engine === 'with' ? [mapDurabilityPlugin(journal, answers)] : [])],
+        })
+      }
+      const first = await build().run('go', { runId: 'r' })
+      if (engine === 'without')
+        await build().resume(overTheWire(first.state), { '1/tool/0/search/wait/p/city': 'Rome' })
+      else expect(await build().run('go', { runId: 'r' })).toEqual(first)
+      expect(got[0]).toBe('price of anywhere')
+      expect(got.at(-1)).toBe('price of Rome')
+    },
+  )
 
   it('that fails throws TASK_FAILED in the hook, the same over the passes of a batch', async () => {
     let ran = 0

@@ -100,6 +100,12 @@ describe('denyStep', () => {
     expect(after).toBe(1)
   })
 
+  it('of a model call ends the run, since there is nobody to be told', async () => {
+    const agent = agentOf([text('x')])
+    agent.on('BeforeModelCall', (event) => (event as unknown as { denyStep(reason: string): void }).denyStep('closed'))
+    expect(await agent.run('go')).toMatchObject({ status: 'cancelled', reason: 'closed', turns: 0 })
+  })
+
   it('refuses a task: STEP_DENIED where it was asked for', async () => {
     const plugin = hooksOf(
       'spy',
@@ -244,6 +250,20 @@ describe('BeforeInvocation', () => {
     expect(result).toMatchObject({ status: 'completed', text: 'not on Sundays', turns: 0 })
     expect(result.messages.map(({ role }) => role)).toEqual(['user', 'assistant'])
     expect(await agent.run('go').then(({ state }) => state.phase)).toEqual({ type: 'end' })
+  })
+})
+
+describe('a run that a hook settles', () => {
+  it('has what is no text as JSON, and as its output where it has structured output', async () => {
+    const agent = agentOf([], { output: { type: 'object' } })
+    agent.on('BeforeInvocation', (event) => {
+      event.step = settledStep(event.step, { closed: true })
+    })
+    expect(await agent.run('go')).toMatchObject({
+      status: 'completed',
+      text: '{"closed":true}',
+      output: { closed: true },
+    })
   })
 })
 

@@ -195,6 +195,44 @@ describe('an engine', () => {
     })
   })
 
+  it('that fails with what is no error is told so', async () => {
+    const engine = engineOf({ execute: (step) => ({ ...step, run: () => Promise.reject('no disk') }) })
+    expect(await failureOf(withHook((step) => step, [engine]))).toMatchObject({
+      code: 'ENGINE_UNAVAILABLE',
+      message: expect.stringContaining('no disk'),
+    })
+  })
+
+  it('that retries by itself is given retryable failures; its last word is the outcome', async () => {
+    const retries: unknown[] = []
+    const engine = engineOf(
+      {
+        execute: (step) => ({
+          ...step,
+          async run(context) {
+            for (let attempt = 1; attempt < 3; attempt++) {
+              try {
+                return await step.run({ ...context, attempt })
+              } catch (error) {
+                retries.push((error as HoldfastError).kind)
+              }
+            }
+            return step.run({ ...context, attempt: 3 })
+          },
+        }),
+      },
+      { supports: { retries: true } },
+    )
+    let ran = 0
+    const flaky = toolOf('search', {
+      retry: { initialInterval: '1d' },
+      execute: (_, { attempt }) => (++ran < 3 ? Promise.reject(new Error('busy')) : attempt),
+    })
+    const result = await agentOf(script, { tools: [flaky], use: [engine] }).run('go')
+    expect(result.messages[2]).toMatchObject({ content: [{ output: { value: 3 } }] })
+    expect(retries).toEqual(['retryable', 'retryable'])
+  })
+
   it('without a place for waits is refused the step: UNSUPPORTED', async () => {
     const agent = agentOf(script, { tools, use: [engineOf({ execute: (step) => step })] })
     agent.on('BeforeModelCall', async (event) => void (await event.interrupt({ name: 'x' })))

@@ -10,6 +10,7 @@ export {
   attempts,
   call,
   calls,
+  file,
   pause,
   reply,
   retryableFailure,
