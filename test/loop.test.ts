@@ -125,17 +125,24 @@ describe('a model', () => {
   })
 
   it('is shown the outputs of a tool as the tool says; the record has them as they were', async () => {
-    const model = scriptedModel([calls(call('big'), call('bad')), text('done')])
+    const model = scriptedModel([calls(call('big'), call('bad'), call('plain')), text('done')])
     const big = toolOf('big', {
       execute: () => ({ rows: [1, 2, 3] }),
       toModelOutput: () => ({ type: 'text', value: '3 rows' }),
     })
     const result = await agentOf(model, {
-      tools: [big, toolOf('bad', { execute: () => Promise.reject(new Error('no')) })],
+      tools: [big, toolOf('bad', { execute: () => Promise.reject(new Error('no')) }), toolOf('plain')],
+      toolChoice: { tool: 'big' },
+      settings: { temperature: 0 },
     }).run('go')
     expect(model.calls[1]?.prompt.at(-1)).toMatchObject({
-      content: [{ output: { type: 'text', value: '3 rows' } }, { output: { type: 'error-text', value: 'no' } }],
+      content: [
+        { output: { type: 'text', value: '3 rows' } },
+        { output: { type: 'error-text', value: 'no' } },
+        { output: { type: 'text', value: 'plain' } },
+      ],
     })
+    expect(model.calls[0]?.options).toMatchObject({ toolChoice: { type: 'tool', toolName: 'big' }, temperature: 0 })
     expect(outputs(result)[0]).toEqual({ type: 'json', value: { rows: [1, 2, 3] } })
   })
 })

@@ -134,7 +134,11 @@ describe('a once step whose outcome is unknown', () => {
 describe('what became of it', () => {
   it('can be nothing that was given back: done without an output is null', async () => {
     const { book } = booking({ input: {}, reconcile: () => ({ status: 'done' }) as never })
-    expect(outputOf(await agentOf([call('book', null), text('done')], { tools: [book] }).run('go'))).toEqual({
+    expect(
+      outputOf(
+        await agentOf([call('book', undefined, { inputText: 'null' }), text('done')], { tools: [book] }).run('go'),
+      ),
+    ).toEqual({
       type: 'json',
       value: null,
     })

@@ -174,6 +174,19 @@ describe('an input that a hook changed', () => {
     },
   )
 
+  it('is judged once, however many passes there are over the same', async () => {
+    const { book, judged } = booking()
+    const script = [calls(call('look'), call('book', { price: 1 })), text('done')]
+    const answers = new Map<string, Json>([['r 1/tool/0/look/wait/app/ok', true]])
+    const agent = agentOf(script, { tools: [toolOf('look'), book], use: [mapDurabilityPlugin(new Map(), answers)] })
+    agent.on('BeforeToolCall', async (event) => {
+      if (event.step.name === 'book') event.step = withInput(event.step, { price: 2 })
+      else await event.interrupt({ name: 'ok' })
+    })
+    expect(await agent.run('go', { runId: 'r' })).toMatchObject({ status: 'completed' })
+    expect(judged).toEqual([1, 2])
+  })
+
   it('is judged also where it becomes null', async () => {
     const judged: Json[] = []
     const approval = (input: Json) => judged.push(input) > 1
