@@ -2,7 +2,7 @@
 import type { AgentEvent, AgentPlugin, Json, StepRecord } from 'holdfast'
 import { describeStep, durable, executeStep, executionId } from 'holdfast'
 import { describe, expect, it } from 'vitest'
-import { agentOf, call, calls, failureOf, text, toolOf } from './support/kit.ts'
+import { agentOf, call, calls, deferred, failureOf, text, toolOf } from './support/kit.ts'
 import { mapDurabilityPlugin } from './support/map-engine.ts'
 
 const brief = (event: AgentEvent): string => {
@@ -112,6 +112,35 @@ describe('events inside of a step that runs beside others', () => {
     expect(waits?.map((line) => line.replace(/^(\d+)\.\d+ live/, '$1'))).toEqual([
       '6 wait-opened 1/tool/0/a/unknown',
       '7 wait-opened 1/tool/1/b/unknown',
+    ])
+  })
+})
+
+describe('a wait on an engine that says when it is open', () => {
+  it('is told of then, once, before it is settled', async () => {
+    const { plugin, events } = watch()
+    const answer = deferred<Json>()
+    const engine: AgentPlugin = {
+      name: 'blocking',
+      durability: { engine: 'blocking', dispatch: 'closure', supports: { waits: true } },
+      hooks: durable({
+        execute: (step) => step,
+        wait: (step, run) => ({
+          ...step,
+          run: async () => {
+            run.opened(step.id)
+            run.opened(step.id)
+            expect(events.at(-1)).toMatchObject({ type: 'wait-opened', waitId: '1/tool/1/b/approval', phase: 'live' })
+            answer.resolve({ approved: true })
+            return { answer: await answer.promise }
+          },
+        }),
+      }),
+    }
+    await agentOf(script, { tools, use: [plugin, engine] }).run('go')
+    expect(events.filter(({ type }) => type.startsWith('wait')).map(({ type }) => type)).toEqual([
+      'wait-opened',
+      'wait-settled',
     ])
   })
 })
