@@ -1,7 +1,7 @@
 /** Whether a run is held: it diverged from its history, or no worker knows a step of it. */
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client'
-import type { ErrorCode, ErrorJson } from '../../index.ts'
-import { isUnknownHere } from './names.ts'
+import type { ErrorJson } from '../../index.ts'
+import { isUnknownHere, unknownCode } from './names.ts'
 
 export async function blockedBy(
   client: Client,
@@ -10,8 +10,7 @@ export async function blockedBy(
   for (const { lastFailure } of raw.pendingActivities ?? []) {
     const type = lastFailure?.applicationFailureInfo?.type
     if (!type || !isUnknownHere(type)) continue
-    const code = type === 'NotFoundError' ? 'TOOL_UNKNOWN' : (type as ErrorCode)
-    return { code, kind: 'retryable', message: lastFailure?.message ?? type }
+    return { code: unknownCode(type), kind: 'retryable', message: lastFailure?.message ?? type }
   }
   if ((raw.pendingWorkflowTask?.attempt ?? 0) < 2) return undefined
   const { history } = await client.workflowService.getWorkflowExecutionHistoryReverse({

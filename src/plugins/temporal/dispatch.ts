@@ -54,7 +54,8 @@ async function execute(live: LiveRun, step: StepDescriptor, run: RunInfo, execut
         )
       } catch (error) {
         const record = recordOf(step, error)
-        if (record !== 'again') return record
+        if ('of' in record) return record
+        live.lacking.set(execution, record.lacking)
         // No retry of the server's: it could not tell a worker that never knew the step from one that died in it.
         await scope.run(() => sleep(Math.min(1_000 * 2 ** round, 60_000)))
       }
@@ -65,6 +66,7 @@ async function execute(live: LiveRun, step: StepDescriptor, run: RunInfo, execut
   } finally {
     live.scopes.delete(scope)
     live.scheduled.delete(execution)
+    live.lacking.delete(execution)
   }
 }
 

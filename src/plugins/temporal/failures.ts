@@ -6,7 +6,7 @@ import {
   TemporalFailure,
   TimeoutFailure,
 } from '@temporalio/common'
-import { isUnknownHere } from './names.ts'
+import { isUnknownHere, unknownCode } from './names.ts'
 import type { ErrorJson, StepDescriptor, StepRecord } from '../../index.ts'
 import { errorToJson, fingerprint, HoldfastError, isHoldfastError } from '../../index.ts'
 
@@ -42,8 +42,8 @@ function isWayOut(error: unknown): boolean {
   return error instanceof TemporalFailure || (error as { name?: unknown } | undefined)?.name === 'ContinueAsNew'
 }
 
-/** What an activity that failed means for its step. `again`: no worker knew it, nothing was done. */
-export function recordOf(step: StepDescriptor, failure: unknown): StepRecord | 'again' {
+/** What an activity that failed means for its step. `lacking`: no worker knew it, nothing was done. */
+export function recordOf(step: StepDescriptor, failure: unknown): StepRecord | { readonly lacking: ErrorJson } {
   if (!(failure instanceof ActivityFailure)) throw failure
   const { cause } = failure
   if (cause instanceof CancelledFailure) {
@@ -52,7 +52,9 @@ export function recordOf(step: StepDescriptor, failure: unknown): StepRecord | '
   if (cause instanceof ApplicationFailure) {
     const [detail] = cause.details ?? []
     if (isRecord(detail)) return detail
-    if (cause.type && isUnknownHere(cause.type)) return 'again'
+    if (cause.type && isUnknownHere(cause.type)) {
+      return { lacking: { code: unknownCode(cause.type), kind: 'retryable', message: cause.message } }
+    }
   }
   const once = step.policy.effect === 'once'
   const why = cause?.message ?? failure.message

@@ -8,7 +8,17 @@ import {
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow'
-import type { AgentSpec, Base, Json, Message, RunInfo, StepRecord, WaitInput, WaitOutput } from '../../index.ts'
+import type {
+  AgentSpec,
+  Base,
+  ErrorJson,
+  Json,
+  Message,
+  RunInfo,
+  StepRecord,
+  WaitInput,
+  WaitOutput,
+} from '../../index.ts'
 import { digest } from '../../index.ts'
 import { refuse } from './failures.ts'
 import type {
@@ -43,6 +53,8 @@ export class LiveRun {
   /** Conversations of the steps that are scheduled, by execution. */
   readonly scheduled: Map<string, { readonly base: Base; readonly run: RunInfo; messages(): readonly Message[] }> =
     new Map()
+  /** `once` steps that no worker knew, by execution. */
+  readonly lacking: Map<string, ErrorJson> = new Map()
   /** Of each agent the bases that workers may know. */
   readonly bases: Map<RunInfo, Set<string>> = new Map()
   readonly specs: Map<string, AgentSpec> = new Map()
@@ -164,7 +176,9 @@ function status(): StatusAnswer {
   const all = [...runs.values()]
   const waits = all.flatMap((live) => [...live.waits].map(([id, { input }]) => ({ id, input })))
   const open = waits.filter(({ input }) => input.type !== 'timer')
-  return { agent: all[0]?.root ?? '', status: open.length > 0 ? 'waiting' : 'running', waits: open }
+  const [error] = all.flatMap(({ lacking }) => [...lacking.values()])
+  const now = error ? 'blocked' : open.length > 0 ? 'waiting' : 'running'
+  return { agent: all[0]?.root ?? '', status: now, waits: open, ...(error && { error }) }
 }
 
 function checkRespond({ waitId, answer }: RespondArgument): void {

@@ -2,7 +2,17 @@
  * What crosses between workflow, worker and client. A wire format: runs in flight have it in their histories, so it only
  * grows, and a change of meaning is a new `PROTOCOL`.
  */
-import type { AgentSpec, Base, Json, Message, OpenWait, RunInput, StepDescriptor, StepRecord } from '../../index.ts'
+import type {
+  AgentSpec,
+  Base,
+  ErrorJson,
+  Json,
+  Message,
+  OpenWait,
+  RunInput,
+  StepDescriptor,
+  StepRecord,
+} from '../../index.ts'
 
 export const PROTOCOL = 1
 export const WORKFLOW = 'agentWorkflow'
@@ -94,8 +104,10 @@ export interface PinnedAnswer {
 
 export interface StatusAnswer {
   readonly agent: string
-  readonly status: 'running' | 'waiting'
+  readonly status: 'running' | 'waiting' | 'blocked'
   readonly waits: readonly OpenWait[]
+  /** With `blocked`. */
+  readonly error?: ErrorJson
 }
 
 export interface RespondArgument {

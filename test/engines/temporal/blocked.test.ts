@@ -1,0 +1,77 @@
+/** What holds a run and does not end it: a worker that lacks something, code that does something else than before. */
+import { rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { agentOf, call, text, toolOf } from '../../support/kit.ts'
+import type { TemporalWorld } from './support/world.ts'
+import { temporalWorld } from './support/world.ts'
+
+let world: TemporalWorld
+beforeAll(async () => {
+  world = await temporalWorld()
+})
+afterAll(() => world.close())
+
+const statusOf = async (runId: string): Promise<string | undefined> =>
+  (
+    await world.runs
+      .get(runId)
+      .status()
+      .catch(() => undefined)
+  )?.status
+
+test.each(['repeatable', 'once'] as const)(
+  'a worker that lacks a %s tool: the run goes on with one that has it',
+  async (effect) => {
+    const name = `lacking-${effect}`
+    const script = [call('search'), text('done')]
+    const whole = agentOf(script, { name, tools: [toolOf('search', { effect, execute: () => 'found' })] })
+    const lacking = agentOf(script, { name })
+    const stop = await world.work([lacking])
+    const run = await world.runs.start(whole, 'go', { runId: name })
+    await expect.poll(() => statusOf(name), { timeout: 10_000 }).toBe('blocked')
+    await stop()
+    const stopWhole = await world.work([whole])
+    expect(await run.result()).toMatchObject({ status: 'completed', text: 'done' })
+    await stopWhole()
+  },
+  60_000,
+)
+
+test('code that does something else than before holds the run, and a roll-back lets it go on', async () => {
+  const changed = join(tmpdir(), `holdfast-changed-${process.pid}.js`)
+  const workflowsPath = fileURLToPath(new URL('./support/workflows-changed.ts', import.meta.url))
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') })
+  writeFileSync(changed, code)
+  const agent = agentOf([call('ask'), text('done')], { name: 'steady', tools: [toolOf('ask', { approval: true })] })
+  try {
+    const stopFirst = await world.work([agent])
+    const run = await world.runs.start(agent, 'go', { runId: 'steady', workflow: 'settingsWorkflow' })
+    await expect.poll(() => statusOf('steady'), { timeout: 10_000 }).toBe('waiting')
+    await stopFirst()
+    const stopChanged = await world.work([agent], {}, { workflowBundle: { codePath: changed } })
+    // The answer needs a workflow task, which the changed code fails.
+    await expect(run.respond('1/tool/0/ask/approval', { approved: true })).rejects.toMatchObject({
+      code: 'ENGINE_UNAVAILABLE',
+    })
+    await expect.poll(() => statusOf('steady'), { timeout: 30_000 }).toBe('blocked')
+    expect((await run.status()).error).toMatchObject({
+      code: 'DIVERGED',
+      message: expect.stringMatching('step 1/model is not the one'),
+    })
+    await stopChanged()
+    await world.work([agent], {}, { workflowBundle: { codePath: inject('temporal').bundle } })
+    const answered = () =>
+      run.respond('1/tool/0/ask/approval', { approved: true }).then(
+        () => true,
+        (error: { code?: string }) => error.code === 'WAIT_ANSWERED' || error.code === 'WAIT_NOT_FOUND',
+      )
+    await expect.poll(answered, { timeout: 30_000 }).toBe(true)
+    expect(await run.result()).toMatchObject({ status: 'completed', text: 'done' })
+  } finally {
+    rmSync(changed)
+  }
+}, 90_000)
