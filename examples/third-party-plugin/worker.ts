@@ -1,0 +1,20 @@
+/** A worker process: takes runs from the database in OPENWORKFLOW_DB. What its tools do, it tells its parent first. */
+import { once } from 'node:events'
+import { appendFile } from 'node:fs/promises'
+import { OpenWorkflow } from 'openworkflow'
+import { BackendSqlite } from 'openworkflow/sqlite'
+import { refundAgent } from './agent.ts'
+import { agentWorkflow } from './openworkflow-plugin.ts'
+
+const { OPENWORKFLOW_DB = 'openworkflow.db', EFFECTS = 'effects.log' } = process.env
+
+const agent = refundAgent(async (tool, key) => {
+  process.send?.(tool)
+  if (process.send) await once(process, 'message')
+  await appendFile(EFFECTS, `${tool} ${key}\n`)
+})
+const backend = BackendSqlite.connect(OPENWORKFLOW_DB)
+const { spec, fn } = agentWorkflow(agent, backend)
+const client = new OpenWorkflow({ backend })
+client.implementWorkflow(spec, fn)
+await client.newWorker({ concurrency: 4 }).start()
