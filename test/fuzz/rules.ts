@@ -1,6 +1,6 @@
 /** Makes hooks of a script's rules, as plugins that count each hook in `run.state`. */
 import type { AgentPlugin, Hook, HookEvents, HookName, Hooks, Step } from 'holdfast'
-import { isHoldfastError, isSuspended, settledStep, withInput, wrapStep } from 'holdfast'
+import { fromJson, isHoldfastError, isSuspended, settledStep, withInput, wrapStep } from 'holdfast'
 import type { Action, Rule } from '../support/random-script.ts'
 import type { Side } from './interpret.ts'
 import type { Process } from './world.ts'
@@ -80,7 +80,7 @@ function hooksOf(process: Process, rules: readonly Rule[], number: number): Hook
       count(process, event, name, number)
       for (const [index, rule] of own.entries())
         if (fits(rule, event)) await act(process, name, rule.does, event, index)
-      if (name === 'AfterToolCall') noteUnknown(process, event as HookEvents['AfterToolCall'])
+      if (name === 'AfterToolCall') noteTool(process, event as HookEvents['AfterToolCall'])
       if (name === 'AfterInvocation') report(process, event as HookEvents['AfterInvocation'], number)
     }
     hooks[name] = hook as never
@@ -88,8 +88,15 @@ function hooksOf(process: Process, rules: readonly Rule[], number: number): Hook
   return hooks as Hooks
 }
 
-function noteUnknown({ world, dead }: Process, { outcome, toolCallId }: HookEvents['AfterToolCall']): void {
-  if (!dead && outcome.status === 'error' && outcome.error.code === 'OUTCOME_UNKNOWN') world.unknown.add(toolCallId)
+function noteTool({ world, dead }: Process, { step, outcome, toolCallId }: HookEvents['AfterToolCall']): void {
+  if (dead) return
+  if (outcome.status === 'error') {
+    if (outcome.error.code === 'OUTCOME_UNKNOWN') world.unknown.add(toolCallId)
+    return
+  }
+  const rich = fromJson(outcome.output) as { readonly when?: unknown; readonly bytes?: unknown } | null
+  if (rich?.when === undefined || (rich.when instanceof Date && rich.bytes instanceof Uint8Array)) return
+  world.broken.push(`${step.id}: what it gave is no date and no bytes any more`)
 }
 
 function report(process: Process, event: HookEvents['AfterInvocation'], number: number): void {

@@ -174,8 +174,8 @@ function actions(
 ): fc.Arbitrary<Rule> {
   return fc.record({
     on: fc.constant(on),
-    turn: fc.integer({ min: 0, max: 3 }),
-    index: fc.integer({ min: -1, max: 2 }),
+    turn: often(0, [2, 1], [2, 2], [1, 3]),
+    index: often(-1, [2, 0], [2, 1], [1, 2]),
     plugin: fc.integer({ min: 0, max: 2 }),
     does: fc.oneof(...weighted.map(([weight, arbitrary]) => ({ weight, arbitrary }))),
   })
