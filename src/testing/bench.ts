@@ -40,6 +40,7 @@ export class Bench {
   readonly supports: Supports
   readonly #processes: BenchProcess[] = []
   readonly #failed: unknown[] = []
+  #awaited: string | undefined
 
   constructor(engine: EngineUnderTest, world: WorldControl, supports: Supports) {
     this.engine = engine
@@ -80,6 +81,7 @@ export class Bench {
 
   /** Nobody will come to the point any more where a run has failed on the way. */
   async #reached(world: WorldControl, point: string, times: number | undefined): Promise<void> {
+    this.#awaited = point
     const before = this.#failed.length
     let over = false
     const failed = async (): Promise<void> => {
@@ -89,9 +91,15 @@ export class Bench {
     }
     try {
       await Promise.race([world.reached(point, times), failed()])
+      this.#awaited = undefined
     } finally {
       over = true
     }
+  }
+
+  /** What the case waits for right now, where that is a point. */
+  get awaited(): string | undefined {
+    return this.#awaited
   }
 
   async respond(waitId: string, answer: unknown, runId: string = RUN_ID): Promise<void> {

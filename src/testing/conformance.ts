@@ -6,6 +6,7 @@ import type { CaseDefinition } from './cases/case.ts'
 import { CASES } from './cases/index.ts'
 import { conformanceAgent } from './agents.ts'
 import type { EngineUnderTest } from './engine.ts'
+import { BrokenPromise } from './expect.ts'
 import { sleep } from './life.ts'
 import type { WorldControl } from './world.ts'
 import { createWorld } from './world.ts'
@@ -68,7 +69,7 @@ async function runCase(definition: CaseDefinition, options: ConformanceOptions):
     if (skip !== undefined) {
       throw new HoldfastError({ code: 'UNSUPPORTED', message: `'${definition.name}' is not for this plugin: ${skip}` })
     }
-    await within(options.timeout ?? 30_000, definition.run(bench))
+    await within(options.timeout ?? 30_000, definition.run(bench), () => bench.awaited)
   } finally {
     await bench.close()
   }
@@ -81,12 +82,20 @@ function notDurable({ name }: AgentPlugin): HoldfastError {
   })
 }
 
-async function within(milliseconds: number, work: Promise<void>): Promise<void> {
+/** @param awaited says what is waited for, where that is known */
+export async function within(
+  milliseconds: number,
+  work: Promise<void>,
+  awaited: () => string | undefined = () => undefined,
+): Promise<void> {
   let over = false
   const late = async (): Promise<void> => {
     // In slices, so that a case that is done leaves no long timer behind.
     for (let left = milliseconds; left > 0 && !over; left -= 50) await sleep(Math.min(50, left))
-    if (!over) throw new Error(`nothing came of it within ${milliseconds} ms`)
+    if (over) return
+    const point = awaited()
+    const waiting = point === undefined ? '' : `: nobody came to the point '${point}'`
+    throw new BrokenPromise(`nothing came of it within ${milliseconds} ms${waiting}`)
   }
   try {
     await Promise.race([work, late()])

@@ -61,7 +61,8 @@ export interface DrillResult {
   readonly outside: Outside
 }
 
-const MAX_LIVES = 200
+/** Each round of answers is a life; a run that needs more of them asks the same again and again. */
+const MAX_LIVES = 60
 
 export async function runDrill(driver: DrillDriver, runId: string, crash?: CrashPoint): Promise<DrillResult> {
   const points = new Map<string, CrashPoint>()
@@ -115,7 +116,10 @@ export async function runDrill(driver: DrillDriver, runId: string, crash?: Crash
     }
     if (answered === 0) await sleep(20)
   }
-  throw new Error(`run '${runId}' did not end in ${MAX_LIVES} lives`)
+  const last = [...waits].at(-1)
+  throw new Error(
+    `run '${runId}' did not end in ${MAX_LIVES} lives${last === undefined ? '' : `; the last that it asked for was ${last}`}`,
+  )
 }
 
 /** A crash in a hook that is not named is one in the first. */

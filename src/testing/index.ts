@@ -13,6 +13,7 @@ export type { DrillDriver } from './drill.ts'
 export type { EngineUnderTest, TestAgent } from './engine.ts'
 export { FAULTY_ENGINES } from './faulty/index.ts'
 export type { FaultyEngine } from './faulty/faulty.ts'
+export { FAULTY_PLUGINS, type FaultyPlugin } from './faulty/plugins.ts'
 export type { Fired, FiredEvent, FireOptions } from './fire.ts'
 export { createHarness, type Harness, type HarnessOptions } from './harness.ts'
 export { mapDurabilityPlugin } from './map-engine.ts'
@@ -48,5 +49,6 @@ export {
   terminalFailure,
   text,
 } from './scripted-reply.ts'
+export { type PluginConformanceOptions, pluginConformance } from './plugin-conformance.ts'
 export { formatTrace, type TraceEntry } from './trace.ts'
 export { createWorld, type Effect, memoryStore, type World, type WorldControl, type WorldStore } from './world.ts'

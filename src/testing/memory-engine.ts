@@ -8,7 +8,7 @@ import type { AgentPlugin, DurabilityPort, DurablePlaces } from '../plugin.ts'
 import { durable } from '../plugin.ts'
 import type { Json } from '../json.ts'
 import { digest } from '../digest.ts'
-import type { EngineUnderTest } from './engine.ts'
+import type { EngineUnderTest, TestAgent } from './engine.ts'
 import { withPlugins } from './engine.ts'
 import { never } from './life.ts'
 import { executeByName, recordWithin } from './memory-execute.ts'
@@ -29,6 +29,8 @@ export interface MemoryParts {
 export interface MemoryOptions {
   /** Default `closure`. `name`: the steps' descriptors go through JSON to a worker, which is another copy of the agent. */
   readonly dispatch?: DurabilityPort['dispatch']
+  /** What the worker has that executes steps by name. Default: the agent of the process. */
+  readonly worker?: () => TestAgent
   /** In bytes of JSON. Default: 1 MB. */
   readonly recordBytes?: number
   /** Makes another plugin of it: for tests. */
@@ -43,7 +45,7 @@ export function memoryEngine(options: MemoryOptions = {}): MemoryEngine {
   const engine: MemoryEngine = {
     storage,
     start(agent) {
-      const process: MemoryProcess = { storage, agent, alive: true, ahead: 0 }
+      const process: MemoryProcess = { storage, agent, alive: true, ahead: 0, worker: options.worker?.() ?? agent }
       const plugin = pluginOf(process, options)
       processes.set(plugin, process)
       return plugin

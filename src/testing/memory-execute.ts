@@ -18,7 +18,7 @@ export async function executeByName(process: MemoryProcess, step: DurableStep, r
   const { retry } = step.policy
   for (let attempt = 1; ; attempt++) {
     try {
-      return await executeStep(process.agent, descriptor, {
+      return await executeStep(process.worker, descriptor, {
         runId: run.runId,
         agent: run.agent,
         spec: run.spec,

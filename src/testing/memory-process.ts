@@ -6,6 +6,8 @@ import type { MemoryStorage } from './memory-storage.ts'
 export interface MemoryProcess {
   readonly storage: MemoryStorage
   readonly agent: TestAgent
+  /** What executes its steps by name. */
+  readonly worker: TestAgent
   alive: boolean
   /** Records of its run that it has not come to yet. */
   ahead: number

@@ -7,7 +7,8 @@ import { executionId, wrapStep } from '../step.ts'
 import { sleep } from './life.ts'
 import { seededRandom } from './random.ts'
 
-const HOOKS: readonly HookName[] = [
+/** All hooks that there are. */
+export const HOOK_NAMES: readonly HookName[] = [
   'BeforeInvocation',
   'AfterInvocation',
   'BeforeModelCall',
@@ -26,7 +27,7 @@ const HOOKS: readonly HookName[] = [
 /** Each of its hooks takes a random time, up to so many milliseconds. */
 export function latency(seed: number, most = 3): AgentPlugin {
   const random = seededRandom(seed)
-  const hooks = HOOKS.map((name) => [name, () => sleep(random() * most)])
+  const hooks = HOOK_NAMES.map((name) => [name, () => sleep(random() * most)])
   return { name: `latency-${seed}`, hooks: Object.fromEntries(hooks) as Hooks }
 }
 
