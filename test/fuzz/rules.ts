@@ -63,10 +63,10 @@ function tasksOf(process: Process): NonNullable<AgentPlugin['tasks']> {
     look: async (input, { stepId, execution, attempt, idempotencyKey: key }) => {
       const entry = process.begin({ kind: 'task', stepId, execution, attempt, key })
       await process.boundary()
-      const { fails, where } = input as { readonly fails: boolean; readonly where: string }
+      const { fails, where, seen } = input as { readonly fails: boolean; readonly where: string; readonly seen: number }
       process.end(entry, fails ? 'failed' : 'done')
       if (fails) throw new Error(`nothing at ${where}`)
-      return { where, at: new Date(0) }
+      return { where, seen, at: new Date(0) }
     },
   }
 }
@@ -191,7 +191,7 @@ async function act(
     case 'interrupt':
       return interrupt(event, does, `${name}-${index}`)
     case 'task':
-      return look(event, does.fails, `${name}-${index}`)
+      return look(process, event, does.fails, `${name}-${index}`)
   }
 }
 
@@ -259,10 +259,13 @@ async function interrupt(event: Before, does: Action & { readonly type: 'interru
   }
 }
 
-async function look(event: Before, fails: boolean, where: string): Promise<void> {
+async function look(process: Process, event: Before, fails: boolean, where: string): Promise<void> {
   const at = `${event.step.id} ${where}`
+  const seen = Object.keys((event.run.state as State).seen).length
   try {
-    see(event, at, await event.task('look', { where: at, fails }))
+    const found = (await event.task('look', { where: at, fails, seen })) as { readonly seen: number }
+    if (found.seen !== seen) process.world.broken.push(`${at}: asked with ${seen}, answered for ${found.seen}`)
+    see(event, at, found)
   } catch (error) {
     if (isSuspended(error) || !isHoldfastError(error)) throw error
     if (!['TASK_FAILED', 'STEP_DENIED'].includes(error.code)) throw error
