@@ -50,5 +50,23 @@ export {
   text,
 } from './scripted-reply.ts'
 export { type PluginConformanceOptions, pluginConformance } from './plugin-conformance.ts'
+export {
+  type CaseResult,
+  type ConformanceReport,
+  formatMarkdown,
+  formatReport,
+  type ReportOptions,
+  runConformance,
+} from './report.ts'
+export {
+  announcedPoints,
+  type Channel,
+  type ChildLike,
+  DRILL_RUN_ID,
+  type ServedScenario,
+  serveDrill,
+  type SigkillOptions,
+  sigkillDriver,
+} from './sigkill.ts'
 export { formatTrace, type TraceEntry } from './trace.ts'
 export { createWorld, type Effect, memoryStore, type World, type WorldControl, type WorldStore } from './world.ts'

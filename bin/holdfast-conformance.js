@@ -1,0 +1,89 @@
+#!/usr/bin/env node
+/**
+ * holdfast-conformance ./plugin.js [--json | --markdown] [--only <text>] [--timeout <ms>]
+ *
+ * The module exports `create` (or has it as its default): a function that gives an `EngineUnderTest` with empty storage, or
+ * a plugin. Exits with 1 where the plugin does not do what it claims, with 2 where there is nothing to test.
+ */
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import {
+  conformanceAgent,
+  createWorld,
+  durabilityConformance,
+  formatMarkdown,
+  formatReport,
+  pluginConformance,
+  runConformance,
+} from 'holdfast/testing'
+
+const USAGE = `holdfast-conformance ./plugin.js [--json | --markdown] [--only <text>] [--timeout <ms>]
+
+The module exports 'create', or has it as its default: a function that gives an EngineUnderTest
+({ start(agent), kill?, respond?, cancel?, run?, dispose? }) with empty storage, or a plugin.
+It may also export 'options' for durabilityConformance() or pluginConformance().`
+
+const { values, positionals } = parse()
+if (values.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
+const [path] = positionals
+if (path === undefined || positionals.length > 1) fail(USAGE)
+
+const module = await load(path)
+const create = module.create ?? module.default
+if (typeof create !== 'function') fail(`${path} exports no function 'create', and its default is none.\n\n${USAGE}`)
+
+const { plugin, cases } = await casesOf(create, module.options ?? {})
+const only = values.only
+const report = await runConformance(only === undefined ? cases : cases.filter(({ name }) => name.includes(only)), {
+  plugin: plugin.name,
+  ...(plugin.durability && { supports: plugin.durability.supports }),
+})
+if (values.json) console.log(JSON.stringify(report, null, 2))
+else if (values.markdown) console.log(formatMarkdown([report]))
+else console.log(formatReport(report))
+// What a faulty plugin left open must not keep the process.
+process.exit(report.ok ? 0 : 1)
+
+function parse() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean', default: false },
+        markdown: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        timeout: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+  } catch (error) {
+    return fail(`${error.message}\n\n${USAGE}`)
+  }
+}
+
+async function load(path) {
+  try {
+    return await import(pathToFileURL(resolve(path)).href)
+  } catch (error) {
+    return fail(`${path} can't be loaded: ${error.stack}`)
+  }
+}
+
+async function casesOf(create, given) {
+  const made = await create()
+  const options = { ...given, create, ...(values.timeout !== undefined && { timeout: Number(values.timeout) }) }
+  if (typeof made.start !== 'function') return { plugin: made, cases: pluginConformance(options) }
+  const plugin = await made.start(conformanceAgent('pair', createWorld()))
+  await plugin.dispose?.()
+  await made.dispose?.()
+  return { plugin, cases: durabilityConformance({ supports: plugin.durability?.supports ?? {}, ...options }) }
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(2)
+}
