@@ -1,0 +1,42 @@
+/** How things are measured: interleaved, so that what else the machine does hits all alike; medians, and medians of ratios. */
+
+export interface Timed {
+  readonly name: string
+  /** Does the work `times` times; gives milliseconds. */
+  take(times: number): Promise<number> | number
+  /** How often in one go. Default 1. */
+  readonly times?: number
+}
+
+/** Each contender once per round, in an order that turns; per contender the milliseconds for once, by round. */
+export async function interleave(contenders: readonly Timed[], rounds: number): Promise<Map<string, number[]>> {
+  const taken = new Map(contenders.map(({ name }): [string, number[]] => [name, []]))
+  // Round -1 warms up.
+  for (let round = -1; round < rounds; round++) {
+    for (let i = 0; i < contenders.length; i++) {
+      const { name, take, times = 1 } = contenders[(i + round + 1) % contenders.length] as Timed
+      globalThis.gc?.()
+      const milliseconds = (await take(times)) / times
+      if (round >= 0) taken.get(name)?.push(milliseconds)
+    }
+  }
+  return taken
+}
+
+export async function timeOf(times: number, work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now()
+  for (let i = 0; i < times; i++) await work()
+  return performance.now() - start
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
+}
+
+/** The median of the ratios of the same rounds. */
+export function ratio(these: readonly number[], those: readonly number[]): number {
+  return median(these.map((value, round) => value / (those[round] ?? Number.NaN)))
+}
