@@ -1,7 +1,7 @@
 /** The plugin in an agent: what it says of itself, exits, disposal, divergence, replay. */
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { withInput } from 'holdfast'
 import { expect, onTestFinished, test } from 'vitest'
 import { sqliteDurabilityPlugin, sqliteRuns } from '../../../src/plugins/sqlite/index.ts'
@@ -21,6 +21,8 @@ test('nothing is opened before the first run', async () => {
   const agent = agentOf([text('hi')], { use: [plugin] })
   expect((await agent.run('go', { runId: 'r' })).text).toBe('hi')
   expect(existsSync(path)).toBe(true)
+  await plugin.dispose?.()
+  expect(readdirSync(dirname(path))).toEqual(['runs.db'])
 })
 
 test('a file that is no journal rejects the run, and says so', async () => {

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Agent } from 'holdfast'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Candidates } from '../../../src/plugins/sqlite/candidates.ts'
+import { becomeOwner } from '../../../src/plugins/sqlite/owner.ts'
 import { recoverRuns, sqliteDurabilityPlugin, sqliteRuns } from '../../../src/plugins/sqlite/index.ts'
 import { agentOf, failureOf, text } from '../../support/kit.ts'
 import { createAgent, type TestAgentOptions } from './agents.ts'
@@ -220,19 +222,40 @@ describe('watching', () => {
     const bare = agentOf([], { name: 'main' })
     bare.use(sqliteDurabilityPlugin({ path }))
     const errors: unknown[] = []
+    const times: number[] = []
     const recovery = await recoverRuns({
       path,
       agents: [bare],
       keepWatching: true,
-      onError: (error) => errors.push(error),
+      onError: (error) => {
+        errors.push(error)
+        times.push(performance.now())
+      },
     })
     await vi.waitFor(() => expect(errors).toHaveLength(2), { interval: 20, timeout: 4_000 })
     expect(errors).toMatchObject([{ code: 'TOOL_UNKNOWN' }, { code: 'TOOL_UNKNOWN' }])
     const { epoch } = openJournal(path).strict.get<{ epoch: number }>('SELECT epoch FROM runs') ?? { epoch: 0 }
     expect(epoch).toBe(3)
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(900)
     recovery.stop()
     await bare.plugins[0]?.dispose?.()
   }, 20_000)
+})
+
+test('a process that died since the last look is noticed, though nothing was written; once', () => {
+  const { path } = place()
+  const journal = openJournal(path)
+  const run = take(journal, 'r')
+  const other = becomeOwner(path)
+  journal.strict.run('UPDATE runs SET owner = ?', other.id)
+  run.close()
+  const candidates = new Candidates(journal)
+  expect(candidates.find()).toEqual([])
+  expect(candidates.mayHaveMore()).toBe(false)
+  other.release()
+  expect(candidates.mayHaveMore()).toBe(true)
+  expect(candidates.find()).toEqual([{ runId: 'r', agent: 'main' }])
+  expect(candidates.mayHaveMore()).toBe(false)
 })
 
 describe('a run that kills its process', () => {

@@ -198,6 +198,23 @@ describe('time', () => {
     expect(await settleWait(run, waitOf('w', approval, 5_000), 'return')).toEqual({ timedOut: true })
   })
 
+  test('an answer that comes in the very last moment, from another process, counts', async () => {
+    const at = clock()
+    const path = tempPath()
+    const journal = openJournal(path)
+    const other = openJournal(path)
+    const run = take(journal, 'r')
+    await errorOf(() => settleWait(run, waitOf('w', approval, 5_000), 'return'))
+    const write = journal.strict.run.bind(journal.strict)
+    vi.spyOn(journal.strict, 'run').mockImplementation((sql, ...values) => {
+      at.now = 1_000_000
+      if (sql.startsWith('UPDATE waits')) answerWait(other, run.no, 'w', { approved: true })
+      return write(sql, ...values)
+    })
+    at.now += 5_000
+    expect(await settleWait(run, waitOf('w', approval, 5_000), 'return')).toEqual({ answer: { approved: true } })
+  })
+
   test('an answer in time counts, though it is looked at late', async () => {
     const at = clock()
     const journal = openJournal()
