@@ -6,7 +6,7 @@ import type { AgentPlugin, RunnableAgent, RunResult } from 'holdfast'
 import { isEngineFailure } from 'holdfast'
 import type { EngineUnderTest } from 'holdfast/testing'
 import { OpenWorkflow } from 'openworkflow'
-import { BackendSqlite } from 'openworkflow/sqlite'
+import { connectBackend } from './backend.ts'
 import { agentWorkflow, openworkflowDurabilityPlugin } from './openworkflow-plugin.ts'
 import { openworkflowRuns } from './openworkflow-runs.ts'
 
@@ -14,7 +14,7 @@ const TICK = 5
 
 export async function openworkflowUnderTest(): Promise<EngineUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-openworkflow-'))
-  const backend = BackendSqlite.connect(join(folder, 'openworkflow.db'))
+  const backend = connectBackend(join(folder, 'openworkflow.db'))
   const runs = openworkflowRuns(backend)
   const dead = new Set<AgentPlugin>()
   const taken = new Map<AgentPlugin, Set<string>>()

@@ -8,13 +8,13 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BackendSqlite } from 'openworkflow/sqlite'
 import { refundAgent } from './agent.ts'
+import { connectBackend } from './backend.ts'
 import { openworkflowRuns } from './openworkflow-runs.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'holdfast-openworkflow-'))
 const env = { ...process.env, OPENWORKFLOW_DB: join(folder, 'openworkflow.db'), EFFECTS: join(folder, 'effects.log') }
-const backend = BackendSqlite.connect(env.OPENWORKFLOW_DB)
+const backend = connectBackend(env.OPENWORKFLOW_DB)
 const agent = refundAgent(() => Promise.reject(new Error('tools run in the worker')))
 
 /** A worker, which dies when it begins this tool. */
@@ -55,8 +55,8 @@ await rm(folder, { recursive: true })
 
 async function openWait() {
   for (;;) {
-    const [wait] = (await run.status()).waits
-    if (wait) return wait
+    const { status, waits } = await run.status()
+    if (status === 'waiting' && waits[0]) return waits[0]
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

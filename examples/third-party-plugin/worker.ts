@@ -2,18 +2,20 @@
 import { once } from 'node:events'
 import { appendFile } from 'node:fs/promises'
 import { OpenWorkflow } from 'openworkflow'
-import { BackendSqlite } from 'openworkflow/sqlite'
 import { refundAgent } from './agent.ts'
+import { connectBackend } from './backend.ts'
 import { agentWorkflow } from './openworkflow-plugin.ts'
 
 const { OPENWORKFLOW_DB = 'openworkflow.db', EFFECTS = 'effects.log' } = process.env
+
+process.on('disconnect', () => process.exit())
 
 const agent = refundAgent(async (tool, key) => {
   process.send?.(tool)
   if (process.send) await once(process, 'message')
   await appendFile(EFFECTS, `${tool} ${key}\n`)
 })
-const backend = BackendSqlite.connect(OPENWORKFLOW_DB)
+const backend = connectBackend(OPENWORKFLOW_DB)
 const { spec, fn } = agentWorkflow(agent, backend)
 const client = new OpenWorkflow({ backend })
 client.implementWorkflow(spec, fn)

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
-import { Agent, HoldfastError, isHoldfastError, tool } from 'holdfast'
+import { Agent, isHoldfastError, tool } from 'holdfast'
 import { call, scriptedModel, text } from 'holdfast/testing'
 import { OpenWorkflow } from 'openworkflow'
-import { BackendSqlite } from 'openworkflow/sqlite'
+import type { Backend } from 'openworkflow/internal'
 import { refundAgent } from '../agent.ts'
+import { connectBackend } from '../backend.ts'
 import { agentWorkflow, openworkflowDurabilityPlugin } from '../openworkflow-plugin.ts'
 import { type OpenworkflowRun, openworkflowRuns } from '../openworkflow-runs.ts'
 
-let backend: BackendSqlite
+let backend: Backend
 beforeEach(() => {
-  backend = BackendSqlite.connect(':memory:')
+  backend = connectBackend(':memory:')
 })
 afterEach(() => backend.stop())
 
@@ -80,12 +81,15 @@ test('a run that failed fails for the engine, too, and its error is what it was'
   const model = scriptedModel([])
   const failing = new Agent({ name: 'failing', model }).use(openworkflowDurabilityPlugin())
   failing.on('BeforeModelCall', () => {
-    throw new HoldfastError({ code: 'HOOK_FAILED', message: 'no', details: { n: 1 } })
+    throw new Error('no')
   })
   const run = await openworkflowRuns(backend).start(failing, 'go', { runId: 'r' })
   await workUntil(run, 'failed', failing)
   assert.equal((await backend.listWorkflowRuns({ status: 'failed' })).data.length, 1)
-  await assert.rejects(run.result(), { code: 'HOOK_FAILED', details: { n: 1 } })
+  await assert.rejects(run.result(), {
+    code: 'HOOK_FAILED',
+    details: { plugin: 'app', hook: 'BeforeModelCall' },
+  })
 })
 
 test('a worker that lacks a tool holds the run; one that has it goes on', async () => {
