@@ -1,10 +1,10 @@
 /** The worker's side of a step: one function under the names of all steps of all registered agents. */
 import { Context } from '@temporalio/activity'
-import { ApplicationFailure, type CancelledFailure } from '@temporalio/common'
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import type { AgentSpec, Json, Message, PayloadStore, StepDescriptor, StepRecord, StreamSink } from '../../index.ts'
 import type { AgentDefinition, Base } from '../../index.ts'
 import { errorToJson, executeStep, fingerprint, HoldfastError, isHoldfastError } from '../../index.ts'
-import { Conversations, specsOf } from './conversations.ts'
+import { Conversations, isCancelled, specsOf } from './conversations.ts'
 import type { Owner } from './conversations.ts'
 import { activityName, isUnknownHere } from './names.ts'
 import type { StepCall } from './protocol.ts'
@@ -99,6 +99,8 @@ class StepExecution {
     if (call.version !== PROTOCOL || !agent) throw notHere(call)
     const { streams, payloads, specs, conversations } = this.#around
     const owner = this.#owner()
+    // While no worker was there the run may have been cancelled, and the workflow has not had its turn yet.
+    if (this.#context.info.attempt > 1 && (await isCancelled(call, owner))) throw new CancelledFailure('CANCELLED')
     const registered = specs.get(call.spec)
     const pinned = registered && call.context !== undefined ? undefined : await conversations.pinnedFor(call, owner)
     const { step, messages } = await this.#conversation(owner)
@@ -147,7 +149,7 @@ class StepExecution {
       if (reason.message !== 'WORKER_SHUTDOWN') return reason
       return ApplicationFailure.create({ type: 'WORKER_SHUTDOWN', message: 'the worker ended', nextRetryDelay: 1 })
     }
-    if (error instanceof ApplicationFailure) return error
+    if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error
     const json = errorToJson(error, 'ENGINE_UNAVAILABLE')
     const { step } = this.#call
     const own = isHoldfastError(error) && !isUnknownHere(error.code) && error.code !== 'ENGINE_UNAVAILABLE'

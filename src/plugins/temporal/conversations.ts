@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client'
 import type { AgentSpec, Base, Json, Message } from '../../index.ts'
 import { digest, executionId, HoldfastError } from '../../index.ts'
 import type { MessagesPage, MessagesQuery, PinnedAnswer, StepCall } from './protocol.ts'
-import { MESSAGES, PINNED } from './protocol.ts'
+import { CANCELLED, MESSAGES, PINNED } from './protocol.ts'
 
 /** The workflow run that an activity belongs to. */
 export interface Owner {
@@ -129,6 +129,12 @@ async function askAll(
     text += page.text
     if (text.length >= page.total) return { from: page.from, messages: JSON.parse(text) as Message[] }
   }
+}
+
+/** Whether the run was cancelled meanwhile. Where it does not say so soon, it was not. */
+export async function isCancelled({ runId }: StepCall, owner: Owner): Promise<boolean> {
+  const deadline = Date.now() + 3_000
+  return owner.client.withDeadline(deadline, () => query<boolean>(owner, CANCELLED, runId)).catch(() => false)
 }
 
 /** Ask the workflow run. The server's buffer of queries may be full for a while. */

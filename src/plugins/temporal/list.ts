@@ -35,10 +35,8 @@ const QUERY: { readonly [status in RunStatusName]?: string } = {
 }
 
 export async function deleteRun(client: Client, runId: string): Promise<void> {
-  const handle = client.workflow.getHandle(runId)
   try {
-    const { status } = await handle.describe()
-    if (status.name === 'RUNNING') await handle.terminate('deleted')
+    // A workflow that runs is ended by it, too.
     await client.workflowService.deleteWorkflowExecution({
       namespace: client.options.namespace,
       workflowExecution: { workflowId: runId },

@@ -31,7 +31,7 @@ import type {
   StatusAnswer,
   TemporalRunOptions,
 } from './protocol.ts'
-import { CANCEL, MEMO, MESSAGES, PINNED, pageOf, RESPOND, STATUS } from './protocol.ts'
+import { CANCEL, CANCELLED, MEMO, MESSAGES, PINNED, pageOf, RESPOND, STATUS } from './protocol.ts'
 import { checkAnswer } from './answers.ts'
 
 export interface PendingAnswer {
@@ -120,6 +120,7 @@ export function baseKey({ length, digest: chained }: Base): string {
 const respondUpdate = defineUpdate<void, [RespondArgument]>(RESPOND)
 const cancelSignal = defineSignal<[string?]>(CANCEL)
 const statusQuery = defineQuery<StatusAnswer>(STATUS)
+const cancelledQuery = defineQuery<boolean, [string]>(CANCELLED)
 const messagesQuery = defineQuery<MessagesPage, [MessagesQuery]>(MESSAGES)
 const pinnedQuery = defineQuery<PinnedAnswer, [string]>(PINNED)
 
@@ -152,6 +153,7 @@ export function openRun(live: LiveRun): void {
     for (const { info } of runs.values()) info.cancel(reason)
   })
   setHandler(statusQuery, status, { description: 'What the agent does, and what it waits for' })
+  setHandler(cancelledQuery, (runId) => runs.get(runId)?.info.signal.aborted ?? true)
   setHandler(messagesQuery, (query) => {
     const asked = [...runs.values()].find(({ scheduled }) => scheduled.has(query.execution))
     if (!asked) throw new Error(`step ${query.execution} is not scheduled`)

@@ -24,6 +24,7 @@ export const CANCEL = 'holdfast_cancel'
 export const STATUS = 'holdfast_status'
 export const MESSAGES = 'holdfast_messages'
 export const PINNED = 'holdfast_pinned'
+export const CANCELLED = 'holdfast_cancelled'
 export const RESULT_MESSAGES = 'holdfast_result_messages'
 /** The name of the sinks that events go through, out of the sandbox. */
 export const SINKS = 'holdfast'
