@@ -30,7 +30,7 @@ export interface ExecuteContext {
   readonly payloads?: PayloadStore
   /** Told of each chunk, besides `streams`. */
   readonly onChunk?: (chunk: StreamChunk) => void
-  /** In place of `signal`, where many steps listen to one run. */
+  /** Beside `signal`, where many steps listen to one run. */
   readonly onStop?: OnStop
 }
 

@@ -37,7 +37,7 @@ export async function performStep(
   context: ExecuteContext,
 ): Promise<Omit<StepRecord, 'of'>> {
   const retry = context.retries === 'here' ? step.policy.retry : undefined
-  const onStop = context.onStop ?? (context.signal && stopsOf(context.signal))
+  const onStop = stopsOfContext(context)
   const first = context.attempt ?? 1
   for (let attempt = first; ; attempt++) {
     try {
@@ -55,6 +55,18 @@ export async function performStep(
         }
       }
       return { error: failure }
+    }
+  }
+}
+
+/** The run's own stop, and that of the engine for this step. */
+function stopsOfContext({ onStop, signal }: ExecuteContext): OnStop | undefined {
+  const own = signal && stopsOf(signal)
+  if (!onStop || !own) return onStop ?? own
+  return (callback) => {
+    const off = [onStop(callback), own(callback)]
+    return () => {
+      for (const take of off) take()
     }
   }
 }
