@@ -1,5 +1,4 @@
 /** The loop: interprets the machine. It has no clock, no randomness and no I/O of its own; all of that is in steps. */
-import type { ItemOutcome } from './loop/batch.ts'
 import { orAsBefore, prepare, runBatch } from './loop/batch.ts'
 import type { AgentDefinition } from './definition.ts'
 import { digest } from './digest.ts'
@@ -20,6 +19,7 @@ import type { Message, ToolResultOutput, Usage } from './message.ts'
 import { addUsage, textOf } from './message.ts'
 import type { AgentSpec } from './spec.ts'
 import type { ResultStatus } from './run-info.ts'
+import type { ItemOutcome } from './loop/run-context.ts'
 import { busOf, Frame } from './loop/run-context.ts'
 import type { Slot } from './loop/slot.ts'
 import { needTask } from './loop/stepping.ts'
@@ -52,7 +52,7 @@ export async function invoke(frame: Frame, step: StepDescriptor<'agent'>): Promi
   } catch (error) {
     if (isHoldfastError(error, 'CANCELLED')) {
       // A worker's own error of a step that was stopped does not say why the run was.
-      frame.state = afterCancel(frame.state, cancelReason(frame.run.cancellation.error ?? error))
+      frame.state = afterCancel(frame.state, cancelReason(frame.run.cancellation.error ?? error), knownResults(frame))
       if (frame.state.path !== '') failure = error
       try {
         await tellMessages(frame)
@@ -184,6 +184,16 @@ function askProviderApproval(
   const known = keptAnswer(frame, waitId, of)
   if (known.output) return
   pending.push({ id: known.id, input: { type: 'approval', of, tool, toolCallId: request.toolCallId, input } })
+}
+
+/** Of the calls of a batch that was cancelled: the results of those that had ended. */
+function knownResults(frame: Frame): (ToolResultOutput | undefined)[] {
+  const next = nextOf(frame.state)
+  if (next.type !== 'tools') return []
+  return next.calls.map(({ step, call }) => {
+    const outcome = step && (frame.settled.get(step.id) as ItemOutcome<'tool' | 'agent'> | undefined)
+    return outcome || call.invalid !== undefined ? resultOf(outcome, call.invalid) : undefined
+  })
 }
 
 /** How the conversation tells an outcome to the model. */

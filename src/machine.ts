@@ -201,12 +201,16 @@ export function afterSettled(state: RunState, output: Json): RunState {
 }
 
 /** The run was cancelled. Calls and requests without an answer get one, so that the conversation stays one that a model accepts. */
-export function afterCancel(state: RunState, reason: string | undefined): RunState {
+export function afterCancel(
+  state: RunState,
+  reason: string | undefined,
+  known: readonly (ToolResultOutput | undefined)[] = [],
+): RunState {
   return {
     ...state,
     status: 'cancelled',
     ...(reason !== undefined && { reason }),
-    messages: closeCalls(state, 'The run was cancelled before this call had a known outcome.'),
+    messages: closeCalls(state, 'The run was cancelled before this call had a known outcome.', known),
     phase: { type: 'end' },
     kept: {},
   }
@@ -317,10 +321,14 @@ function toolMessage(
 }
 
 /** The conversation with an answer to each call that has none, so that a model accepts it. */
-function closeCalls(state: RunState, value: string): readonly Message[] {
+function closeCalls(
+  state: RunState,
+  value: string,
+  known: readonly (ToolResultOutput | undefined)[] = [],
+): readonly Message[] {
   const { phase, messages } = state
   if (phase.type !== 'tools') return messages
-  const results = phase.calls.map((): ToolResultOutput => ({ type: 'error-text', value }))
+  const results = phase.calls.map((_, index): ToolResultOutput => known[index] ?? { type: 'error-text', value })
   return [...messages, toolMessage(phase, results, [])]
 }
 

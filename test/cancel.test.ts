@@ -38,6 +38,25 @@ describe('a cancel by the signal of the run', () => {
     expect(signals[0]?.reason).toMatchObject({ code: 'CANCELLED' })
   })
 
+  it('leaves the results of calls that had ended in the conversation', async () => {
+    const { hang, started } = hanging()
+    const controller = new AbortController()
+    const agent = agentOf([calls(call('quick'), call('hang'), call('unheard-of')), text('done')], {
+      tools: [hang, toolOf('quick')],
+    })
+    const running = agent.run('go', { signal: controller.signal })
+    await started
+    // The other tool is done in a few microtasks.
+    await new Promise((resolve) => setImmediate(resolve))
+    controller.abort()
+    const { messages } = await running
+    expect(messages.at(-1)?.content).toMatchObject([
+      { output: { type: 'text', value: 'quick' } },
+      { output: { type: 'error-text', value: expect.stringContaining('before this call had a known outcome') } },
+      { output: { type: 'error-text', value: expect.stringContaining("no tool 'unheard-of'") } },
+    ])
+  })
+
   it('gives a tool that asks late a signal that is aborted', async () => {
     const seen = deferred<AbortSignal>()
     const started = deferred()

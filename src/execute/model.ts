@@ -3,7 +3,6 @@ import type { AgentDefinition } from '../definition.ts'
 import { HoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
 import { middlewareOf, throughMiddleware } from './context.ts'
-import { runOwnCode } from './own-code.ts'
 import { executionRequest, parseInput } from './tool.ts'
 import type { Json } from '../json.ts'
 import { toJson } from '../json.ts'
@@ -114,9 +113,17 @@ async function judgeCall(
   const { runId, context = null } = attempt
   const needsApproval =
     declared.approval === 'always' ||
-    (declared.approval === 'maybe' &&
-      (await runOwnCode('MODEL_FAILED', () => known.approval?.(parsed, { runId, context }))) !== false)
+    (declared.approval === 'maybe' && (await mustAsk(() => known.approval?.(parsed, { runId, context }))))
   return { ...base, ...(needsApproval && { needsApproval }) }
+}
+
+/** Whoever can't say that no approval is needed has not said so: a person is asked, and the reply is not lost. */
+async function mustAsk(approval: () => unknown): Promise<boolean> {
+  try {
+    return (await approval()) !== false
+  } catch {
+    return true
+  }
 }
 
 async function judgeOutput(

@@ -24,7 +24,7 @@ export async function executeTool(attempt: AttemptContext): Promise<Json> {
     const parsed = await parseInput(known, input)
     try {
       const output = await runOwnCode('TOOL_FAILED', () => execute(parsed, toolContext(attempt)))
-      return toJson(output ?? null, `step ${step.id}: output`)
+      return toJson(output ?? null, `step ${step.id}: the tool ran, but in its output`)
     } catch (error) {
       throw toolFailure(attempt, error)
     }

@@ -130,7 +130,10 @@ export interface AfterInvocationEvent {
  * conversation not: what a model is shown is the business of middleware), `run.state`.
  * Errors: fail the run. Replay: runs again, around the recorded reply.
  */
-export interface BeforeModelCallEvent extends BeforeEvent<'model'>, Asking {}
+export interface BeforeModelCallEvent extends BeforeEvent<'model'>, Asking {
+  /** There is nobody to tell: the run ends, as by `cancelRun(reason)`. */
+  denyStep(reason: string): void
+}
 
 /**
  * When: the model has replied or failed. May change: `run.state`; `retry()` asks it again.
@@ -180,7 +183,7 @@ export interface AfterAgentCallEvent extends AfterEvent<'agent'> {
 
 /**
  * When: before a task: of a hook, or of the loop itself (`holdfast.start` pins what the run is; `holdfast.reconcile`,
- * `holdfast.approval`, `holdfast.started`, `holdfast.compact`). May change: `step`.
+ * `holdfast.approval`, `holdfast.compact`). May change: `step`.
  * Errors: fail the run. Replay: runs again.
  */
 export interface BeforeTaskEvent extends BeforeEvent<'task'>, Deniable {}

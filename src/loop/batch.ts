@@ -9,7 +9,7 @@ import { isSuspended } from '../errors.ts'
 import type { HookName, StepOutcome } from '../hooks/events.ts'
 import type { Json } from '../json.ts'
 import { resolveUnknown } from './reconcile.ts'
-import type { Frame } from './run-context.ts'
+import type { Frame, ItemOutcome } from './run-context.ts'
 import type { Slot } from './slot.ts'
 import { after, before, outcomeOf, settle, valuesOf } from './stepping.ts'
 import type { Step, StepDescriptor, StepKind } from '../step.ts'
@@ -26,10 +26,6 @@ export interface BatchItem<K extends StepKind = StepKind> {
   readonly event?: HookName
 }
 
-export type ItemOutcome<K extends StepKind = StepKind> =
-  | StepOutcome<K>
-  | { readonly status: 'denied'; readonly reason: string }
-
 /**
  * Run a batch to its outcomes, in the order of the items.
  *
@@ -45,6 +41,10 @@ export async function runBatch<K extends StepKind>(
   return orAsBefore(frame, async () => {
     const slots = await prepare(frame, items, extra)
     const results = await settle(slots.map((slot, index) => () => inScope(slot, items[index] as BatchItem<K>)))
+    for (const [index, result] of results.entries()) {
+      const id = items[index]?.step.id as string
+      if (result.status === 'fulfilled') frame.settled.set(id, result.value as ItemOutcome)
+    }
     const outcomes = valuesOf(results)
     for (const [index, slot] of slots.entries()) {
       const item = items[index] as BatchItem<K>
@@ -77,6 +77,7 @@ export async function prepare<K extends StepKind>(
   extra: (pending: PendingWait[]) => void = () => {},
 ): Promise<Slot<K>[]> {
   frame.memo.clear()
+  frame.settled.clear()
   for (;;) {
     const plugins = frame.copyPlugins()
     const pending: PendingWait[] = []

@@ -1,7 +1,7 @@
 /** What the loop keeps while a run goes on: of the run as a whole, and of each agent in it. None of it outlives the run. */
 import type { AgentDefinition } from '../definition.ts'
 import { HoldfastError } from '../errors.ts'
-import type { HookRun, Hooks } from '../hooks/events.ts'
+import type { HookRun, Hooks, StepOutcome } from '../hooks/events.ts'
 import { HookBus } from '../hooks/hook-bus.ts'
 import type { Json } from '../json.ts'
 import { fromJson, toJson } from '../json.ts'
@@ -10,7 +10,7 @@ import type { AgentEvent } from '../observe.ts'
 import type { AgentPlugin, DurabilityPort } from '../plugin.ts'
 import type { RunInfo, StepScope } from '../run-info.ts'
 import { Seq } from './seq.ts'
-import type { OpenWait, StepDescriptor, StepRecord } from '../step.ts'
+import type { OpenWait, StepDescriptor, StepKind, StepRecord } from '../step.ts'
 import { deepFreeze, fingerprint } from '../step.ts'
 import { Cancellation } from '../execute/stop.ts'
 import type { PayloadStore, StreamChunk, StreamSink } from '../stream.ts'
@@ -117,6 +117,11 @@ function keptAsJson(kept: Kept): Json {
   return 'json' in kept ? kept.json : ({ of: fingerprint(kept.step), ...kept.record } as unknown as Json)
 }
 
+/** What became of a step of a batch. */
+export type ItemOutcome<K extends StepKind = StepKind> =
+  | StepOutcome<K>
+  | { readonly status: 'denied'; readonly reason: string }
+
 /** One agent of a run: the run's own, or an inline sub-agent. */
 export class Frame {
   readonly run: RunContext
@@ -133,6 +138,8 @@ export class Frame {
   told: number
   /** What the passes over the hooks of the present batch have already: outcomes of tasks, answers of waits, by id. */
   readonly memo: Map<string, Json> = new Map()
+  /** Outcomes of the present batch, by step id: what is known of it where the rest of it is cancelled. */
+  readonly settled: Map<string, ItemOutcome> = new Map()
   /** Waits that were asked for and are not known to be open yet: to be called when they are. */
   readonly openings: Map<string, (phase: 'live' | 'replay') => void> = new Map()
   readonly #views = new Map<string, HookRun>()

@@ -199,6 +199,12 @@ describe('an input that a hook changed', () => {
   })
 
   it('needs an approval unless the function says false', async () => {
+    const unsure = () => {
+      throw new Error('the price list is not there')
+    }
+    expect((await agentOf(script(1), { tools: [toolOf('book', { approval: unsure })] }).run('go')).status).toBe(
+      'waiting',
+    )
     const agent = agentOf(script(1), { tools: [toolOf('book', { approval: (() => undefined) as never })] })
     expect((await agent.run('go')).status).toBe('waiting')
   })
