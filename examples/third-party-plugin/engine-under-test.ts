@@ -12,7 +12,7 @@ import { openworkflowRuns } from './openworkflow-runs.ts'
 
 const TICK = 5
 
-export async function openworkflowUnderTest(): Promise<EngineUnderTest> {
+export async function create(): Promise<EngineUnderTest> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-openworkflow-'))
   const backend = connectBackend(join(folder, 'openworkflow.db'))
   const runs = openworkflowRuns(backend)

@@ -93,6 +93,6 @@ async function watchCancel(engine: Engine, backend: Backend, workflowRunId: stri
     if (reason !== undefined) controller.abort(reason)
   }
   await look()
-  const timer = setInterval(() => look().catch(() => {}), 250)
+  const timer = setInterval(() => void look().catch(() => {}), 250)
   return { signal: controller.signal, stop: () => clearInterval(timer) }
 }
