@@ -11,6 +11,7 @@ export class Changes {
   readonly #listeners = new Set<() => void>()
   #keeping = 0
   #timer: NodeJS.Timeout | undefined
+  /** At the last look, which was before whatever a listener has read: what came between is told at the next. */
   #seen: number | undefined
 
   /** @param version differs when another process has written */
@@ -64,11 +65,7 @@ export class Changes {
       this.#timer = undefined
       return
     }
-    if (!this.#timer) {
-      // The first look always tells: something may have come between the listener's reading and this.
-      this.#seen = undefined
-      this.#timer = setInterval(() => this.#look(), INTERVAL)
-    }
+    this.#timer ??= setInterval(() => this.#look(), INTERVAL)
     if (this.#keeping > 0) this.#timer.ref()
     else this.#timer.unref()
   }

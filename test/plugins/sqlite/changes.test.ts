@@ -28,15 +28,25 @@ test('the first look always tells, then each change, and no more', () => {
   again()
 })
 
-test('the same version is told anew to one who comes after a while in which nobody looked', () => {
-  const changes = new Changes(() => 1)
+test('what came while nobody looked is told to the next one who comes, and told once', () => {
+  let version = 1
+  const changes = new Changes(() => version)
   const told = vi.fn()
-  changes.subscribe(told, true)()
-  const first = changes.subscribe(told, true)
-  vi.advanceTimersByTime(30)
-  first()
-  changes.subscribe(told, true)
-  vi.advanceTimersByTime(30)
+  const next = (): void => {
+    const stop = changes.subscribe(() => {
+      stop()
+      told()
+    }, true)
+  }
+  next()
+  vi.advanceTimersByTime(100)
+  expect(told).toHaveBeenCalledTimes(1)
+  version = 2
+  next()
+  vi.advanceTimersByTime(100)
+  expect(told).toHaveBeenCalledTimes(2)
+  next()
+  vi.advanceTimersByTime(100)
   expect(told).toHaveBeenCalledTimes(2)
 })
 
