@@ -3,7 +3,7 @@ import { HoldfastError } from './errors.ts'
 import { checkJsonSchema } from './json-schema.ts'
 import type { Json, JsonObject } from './json.ts'
 import { isPlainObject, toJson } from './json.ts'
-import type { WaitInput } from './step.ts'
+import type { WaitInput } from './step-kinds.ts'
 
 /**
  * The answer to a wait, as it is recorded.
@@ -37,7 +37,8 @@ const APPROVAL: Members = {
 const DONE: Members = { status: { type: 'string', required: true }, output: { required: true } }
 const NOT_DONE: Members = { status: { type: 'string', required: true } }
 
-const RECONCILED = "what became of the step is { status: 'done', output } or { status: 'not-done' } or { status: 'unknown' }"
+const RECONCILED =
+  "what became of the step is { status: 'done', output } or { status: 'not-done' } or { status: 'unknown' }"
 
 function checkReconciled(json: Json): Json {
   const status = isPlainObject(json) ? json['status'] : undefined
@@ -56,7 +57,8 @@ function checkMembers(json: Json, members: Members, shape: string): Json {
   for (const [name, { type, required }] of Object.entries(members)) {
     const value = Object.hasOwn(object, name) ? object[name] : undefined
     if (value === undefined && !required) continue
-    if (value === undefined || (type && typeof value !== type)) throw invalid(`${shape}; '${name}' is ${describe(value)}`)
+    if (value === undefined || (type && typeof value !== type))
+      throw invalid(`${shape}; '${name}' is ${describe(value)}`)
   }
   return json
 }

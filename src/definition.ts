@@ -5,7 +5,7 @@ import type { AnyLanguageModel } from './model.ts'
 import type { AgentPlugin, TaskContext } from './plugin.ts'
 import type { InputSchema } from './schema.ts'
 import type { AgentSpec, ToolSpec } from './spec.ts'
-import type { Reconciled } from './step.ts'
+import type { Reconciled } from './step-kinds.ts'
 import type { PayloadStore, StreamSink } from './stream.ts'
 
 export interface AgentDefinition {

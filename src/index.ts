@@ -89,36 +89,35 @@ export type {
 export type { ResultStatus, RunInfo, StepScope } from './run-info.ts'
 export type { InputSchema } from './schema.ts'
 export type { AgentSpec, CompactWhen, JsonSchema, Limits, ToolSpec } from './spec.ts'
+export type {
+  ApprovalAnswer,
+  Base,
+  ModelInput,
+  ModelOutput,
+  ModelSettings,
+  ModelToolCall,
+  OpenWait,
+  Reconciled,
+  StepInput,
+  StepKind,
+  StepOutput,
+  ToolChoice,
+  WaitInput,
+  WaitOutput,
+} from './step-kinds.ts'
 export {
-  type ApprovalAnswer,
-  type Base,
   type DurableStep,
-  describeStep,
   executionId,
   fingerprint,
-  type ModelInput,
-  type ModelOutput,
-  type ModelSettings,
-  type ModelToolCall,
-  type OpenWait,
-  type Reconciled,
   type RetryPolicy,
   requireSameStep,
   type Step,
   type StepContext,
   type StepDescriptor,
-  type StepInput,
-  type StepKind,
-  type StepOutput,
   type StepPolicy,
   type StepRecord,
-  settledStep,
-  type ToolChoice,
-  type WaitInput,
-  type WaitOutput,
-  withInput,
-  wrapStep,
 } from './step.ts'
+export { describeStep, settledStep, withInput, wrapStep } from './step-wrap.ts'
 export type { PayloadStore, StreamChunk, StreamSink } from './stream.ts'
 export {
   type AgentToolOptions,

@@ -189,3 +189,12 @@ export function bytesFromBase64(text: string): Uint8Array {
   }
   return bytes
 }
+
+/** JSON, frozen through and through: an input that a hook could change in place would be seen by no engine. */
+export function deepFreeze<T>(value: T): T {
+  if (value !== null && typeof value === 'object' && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const member of Object.values(value)) deepFreeze(member)
+  }
+  return value
+}

@@ -16,7 +16,8 @@ import type {
 } from './message.ts'
 import { addUsage } from './message.ts'
 import type { AgentSpec, ToolSpec } from './spec.ts'
-import type { Base, ModelOutput, ModelToolCall, OpenWait, StepDescriptor } from './step.ts'
+import type { Base, ModelOutput, ModelToolCall, OpenWait } from './step-kinds.ts'
+import type { StepDescriptor } from './step.ts'
 
 export interface RunState {
   readonly version: 1

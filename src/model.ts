@@ -12,7 +12,7 @@ import type { PartStream } from './model/stream.ts'
 import { readGenerated, readStream } from './model/stream.ts'
 import type { PromptTarget } from './model/target.ts'
 import type { JsonSchema } from './spec.ts'
-import type { ModelSettings, ToolChoice } from './step.ts'
+import type { ModelSettings, ToolChoice } from './step-kinds.ts'
 import type { PayloadStore } from './stream.ts'
 
 export type { ModelChunk, ModelReply, ReplyCall } from './model/reply.ts'

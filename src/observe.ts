@@ -2,7 +2,8 @@
 import type { ErrorJson } from './errors.ts'
 import type { Message } from './message.ts'
 import type { ResultStatus } from './run-info.ts'
-import type { StepDescriptor, StepKind, StepOutput, WaitInput, WaitOutput } from './step.ts'
+import type { StepDescriptor } from './step.ts'
+import type { StepKind, StepOutput, WaitInput, WaitOutput } from './step-kinds.ts'
 
 export type AgentEvent = AgentEventBase &
   (

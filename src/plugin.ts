@@ -4,8 +4,9 @@ import type { Json, JsonObject } from './json.ts'
 import type { Message } from './message.ts'
 import type { AgentEvent } from './observe.ts'
 import type { RunInfo, StepScope } from './run-info.ts'
-import type { DurableStep, ModelInput, ModelOutput, Step } from './step.ts'
-import { wrapStep } from './step.ts'
+import type { DurableStep, Step } from './step.ts'
+import type { ModelInput, ModelOutput } from './step-kinds.ts'
+import { wrapStep } from './step-wrap.ts'
 import type { PayloadStore, StreamSink } from './stream.ts'
 
 export interface AgentPlugin {

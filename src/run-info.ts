@@ -2,7 +2,8 @@
 import type { Json } from './json.ts'
 import type { Message } from './message.ts'
 import type { AgentSpec } from './spec.ts'
-import type { Base, StepDescriptor } from './step.ts'
+import type { Base } from './step-kinds.ts'
+import type { StepDescriptor } from './step.ts'
 
 /** How a run ended, or that it waits. A run that failed has no result: it rejects. */
 export type ResultStatus = 'completed' | 'waiting' | 'limit' | 'cancelled'

@@ -6,7 +6,7 @@ import type { RunState } from './machine.ts'
 import type { AgentPlugin } from './plugin.ts'
 import type { ResultStatus } from './run-info.ts'
 import type { AgentSpec } from './spec.ts'
-import type { OpenWait } from './step.ts'
+import type { OpenWait } from './step-kinds.ts'
 import type { StreamChunk } from './stream.ts'
 
 /** What a run is started with: a text, or content parts. */

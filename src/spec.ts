@@ -3,7 +3,8 @@
  */
 import type { Json, JsonObject } from './json.ts'
 import type { ProviderOptions } from './message.ts'
-import type { ModelSettings, StepPolicy, ToolChoice } from './step.ts'
+import type { ModelSettings, ToolChoice } from './step-kinds.ts'
+import type { StepPolicy } from './step.ts'
 
 /** JSON Schema, draft 7 or 2020-12. */
 export type JsonSchema = JsonObject

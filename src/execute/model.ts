@@ -14,7 +14,7 @@ import { callModel } from '../model.ts'
 import type { ModelRequest } from '../plugin.ts'
 import { validateWith } from '../schema.ts'
 import type { JsonSchema, ToolSpec } from '../spec.ts'
-import type { ModelInput, ModelOutput, ModelToolCall } from '../step.ts'
+import type { ModelInput, ModelOutput, ModelToolCall } from '../step-kinds.ts'
 
 export async function executeModel(attempt: AttemptContext): Promise<ModelOutput> {
   const { definition, spec, step } = attempt

@@ -8,7 +8,7 @@ import type { Json, JsonObject } from '../json.ts'
 import { fromJson, toJson } from '../json.ts'
 import type { Message } from '../message.ts'
 import type { TaskContext } from '../plugin.ts'
-import type { Base } from '../step.ts'
+import type { Base } from '../step-kinds.ts'
 
 export async function executeTask(attempt: AttemptContext): Promise<Json> {
   const { step } = attempt

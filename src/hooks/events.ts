@@ -10,7 +10,8 @@ import type { HoldfastError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import type { Message, Usage } from '../message.ts'
 import type { ResultStatus, RunInfo, StepScope } from '../run-info.ts'
-import type { Step, StepKind, StepOutput } from '../step.ts'
+import type { Step } from '../step.ts'
+import type { StepKind, StepOutput } from '../step-kinds.ts'
 
 export interface HookEvents {
   BeforeInvocation: BeforeInvocationEvent

@@ -7,7 +7,7 @@ import type { Approvable } from './approve.ts'
 import { idempotencyKey } from '../execute/execute-step.ts'
 import type { Slot } from './slot.ts'
 import { outcomeOf, runTask } from './stepping.ts'
-import type { Reconciled } from '../step.ts'
+import type { Reconciled } from '../step-kinds.ts'
 import { keptAnswer, openWaits } from './waits.ts'
 
 /** Ask the tool's `reconcile`; if that can't tell, a person; else it is an error that the model sees. */

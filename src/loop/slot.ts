@@ -11,19 +11,11 @@ import { requireJson } from '../json.ts'
 import type { Frame } from './run-context.ts'
 import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
-import type {
-  ModelInput,
-  Step,
-  StepContext,
-  StepDescriptor,
-  StepInput,
-  StepKind,
-  StepOutput,
-  StepRecord,
-  WaitInput,
-  WaitOutput,
-} from '../step.ts'
-import { bareStep, currentStep, deepFreeze, executionId, fingerprint, pass, requireSameStep } from '../step.ts'
+import type { ModelInput, StepInput, StepKind, StepOutput, WaitInput, WaitOutput } from '../step-kinds.ts'
+import type { Step, StepContext, StepDescriptor, StepRecord } from '../step.ts'
+import { bareStep, currentStep, pass } from '../step-wrap.ts'
+import { deepFreeze } from '../json.ts'
+import { executionId, fingerprint, requireSameStep } from '../step.ts'
 import { delay } from '../execute/stop.ts'
 
 const SEAM = { model: 'BeforeModelCall', tool: 'BeforeToolCall', task: 'BeforeTask', wait: 'BeforeWait' } as const

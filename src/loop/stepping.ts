@@ -5,7 +5,8 @@ import type { HookEvents, HookName, HookRun, InterruptRequest, StepOutcome } fro
 import type { Frame } from './run-context.ts'
 import type { SlotOptions } from './slot.ts'
 import { Slot } from './slot.ts'
-import type { Step, StepDescriptor, StepKind, StepOutput } from '../step.ts'
+import type { Step, StepDescriptor } from '../step.ts'
+import type { StepKind, StepOutput } from '../step-kinds.ts'
 
 /** What the hooks of a step may ask for. */
 export interface Asks {

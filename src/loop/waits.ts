@@ -4,7 +4,8 @@ import type { Frame } from './run-context.ts'
 import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
 import { after, before, settle } from './stepping.ts'
-import type { OpenWait, StepDescriptor, WaitInput, WaitOutput } from '../step.ts'
+import type { OpenWait, WaitInput, WaitOutput } from '../step-kinds.ts'
+import type { StepDescriptor } from '../step.ts'
 
 export interface PendingWait {
   readonly id: string
