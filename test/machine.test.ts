@@ -7,8 +7,8 @@ import type { RunState } from '../src/machine.ts'
 import { addTokens, afterCancel, afterCompact, afterModel, afterTools, nextOf, startRun } from '../src/machine.ts'
 import type { AssistantPart, Message, ToolResultOutput } from '../src/message.ts'
 import type { AgentSpec, ToolSpec } from '../src/spec.ts'
-import type { ModelOutput, ModelToolCall } from '../src/step.ts'
-import { deepFreeze } from '../src/step.ts'
+import type { ModelOutput, ModelToolCall } from '../src/step-kinds.ts'
+import { deepFreeze } from '../src/json.ts'
 
 const toolSpec = (name: string, type: ToolSpec['type'] = 'tool'): ToolSpec => ({
   type,

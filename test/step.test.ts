@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Json } from '../src/json.ts'
 import type { DurableStep, Step, StepContext, StepDescriptor } from '../src/step.ts'
-import {
-  bareStep,
-  currentStep,
-  deepFreeze,
-  describeStep,
-  executionId,
-  fingerprint,
-  settledStep,
-  withInput,
-  wrapStep,
-} from '../src/step.ts'
+import { bareStep, currentStep, describeStep, settledStep, withInput, wrapStep } from '../src/step-wrap.ts'
+import { deepFreeze } from '../src/json.ts'
+import { executionId, fingerprint } from '../src/step.ts'
 
 const descriptor: StepDescriptor<'tool'> = {
   kind: 'tool',

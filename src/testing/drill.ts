@@ -4,7 +4,7 @@
  */
 import type { Json } from '../json.ts'
 import type { RunResult } from '../run.ts'
-import type { OpenWait } from '../step.ts'
+import type { OpenWait } from '../step-kinds.ts'
 import type { CrashPoint, StepFact } from './crash-points.ts'
 import { pointName } from './crash-points.ts'
 import type { Essence } from './essence.ts'
@@ -133,10 +133,9 @@ function answerTo({ answers }: DrillDriver, wait: OpenWait): unknown {
   throw new Error(`the run waits for ${wait.id}: give answers, a function that knows what to say`)
 }
 
+/** Once the loop has begun with it, its mark may be recorded, and the engine can't tell whether its work was. */
 function runsOnce(log: StepLog): boolean {
-  return [...log.executions.values()].some(
-    ({ effect, recorded, starts }) => effect === 'once' && recorded === undefined && starts.length > 0,
-  )
+  return [...log.executions.values()].some(({ effect, recorded }) => effect === 'once' && recorded === undefined)
 }
 
 /** The kit saw the work of the step, so it can tell what a person would have to find out. */

@@ -10,8 +10,10 @@ import { orderPlugins } from '../loop/order.ts'
 import type { Message, Usage } from '../message.ts'
 import type { AgentPlugin } from '../plugin.ts'
 import type { RunInfo } from '../run-info.ts'
-import type { Step, StepDescriptor, StepKind } from '../step.ts'
-import { bareStep, currentStep, deepFreeze } from '../step.ts'
+import type { Step, StepDescriptor } from '../step.ts'
+import type { StepKind } from '../step-kinds.ts'
+import { bareStep, currentStep } from '../step-wrap.ts'
+import { deepFreeze } from '../json.ts'
 
 /** What the event is to have; what is left out is made up. */
 export interface FireOptions {

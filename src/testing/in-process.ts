@@ -2,7 +2,7 @@
 import type { Json } from '../json.ts'
 import type { AgentPlugin } from '../plugin.ts'
 import type { RunInput, RunOptions } from '../run.ts'
-import type { OpenWait } from '../step.ts'
+import type { OpenWait } from '../step-kinds.ts'
 import { startAgent } from './bench.ts'
 import type { CrashPoint } from './crash-points.ts'
 import { crashPoints } from './crash-points.ts'

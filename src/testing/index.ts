@@ -55,6 +55,7 @@ export {
   type ConformanceReport,
   formatMarkdown,
   formatReport,
+  type MarkdownOptions,
   type ReportOptions,
   runConformance,
 } from './report.ts'

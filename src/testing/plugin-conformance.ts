@@ -1,6 +1,6 @@
 /** The conformance cases of a plugin that is no durability plugin: that it is at home in a loop that is replayed. */
 import type { AgentPlugin } from '../plugin.ts'
-import type { OpenWait } from '../step.ts'
+import type { OpenWait } from '../step-kinds.ts'
 import type { ConformanceAgentName } from './agents.ts'
 import { conformanceAgent } from './agents.ts'
 import type { ConformanceCase } from './conformance.ts'

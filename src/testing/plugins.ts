@@ -2,8 +2,10 @@
 import type { AgentEvent } from '../observe.ts'
 import type { HookName, Hooks } from '../hooks/events.ts'
 import type { AgentPlugin, StepMiddleware } from '../plugin.ts'
-import type { Step, StepKind } from '../step.ts'
-import { executionId, wrapStep } from '../step.ts'
+import type { Step } from '../step.ts'
+import type { StepKind } from '../step-kinds.ts'
+import { executionId } from '../step.ts'
+import { wrapStep } from '../step-wrap.ts'
 import { sleep } from './life.ts'
 import { seededRandom } from './random.ts'
 

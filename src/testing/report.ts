@@ -75,18 +75,29 @@ function indent(text: string): string {
   return text.replace(/^/gm, '       ')
 }
 
+export interface MarkdownOptions {
+  /** A row for each group of clauses (what their names have before the colon) in place of one for each. */
+  readonly grouped?: boolean
+}
+
 /** A table with a row for each clause and a column for each plugin, for a README. */
-export function formatMarkdown(reports: readonly ConformanceReport[]): string {
-  const names = [...new Set(reports.flatMap(({ results }) => results.map(({ name }) => name)))]
+export function formatMarkdown(
+  reports: readonly ConformanceReport[],
+  { grouped = false }: MarkdownOptions = {},
+): string {
+  const rowOf = ({ name }: CaseResult): string => (grouped ? (name.split(':')[0] ?? name) : name)
+  const names = [...new Set(reports.flatMap(({ results }) => results.map(rowOf)))]
   const rows = names.map((name) => {
-    const cells = reports.map(({ results }) => cell(results.find((result) => result.name === name)))
+    const cells = reports.map(({ results }) => cell(results.filter((result) => rowOf(result) === name)))
     return `| ${name} | ${cells.join(' | ')} |`
   })
   const head = `| clause | ${reports.map(({ plugin }) => plugin).join(' | ')} |`
-  return [head, `| --- |${' --- |'.repeat(reports.length)}`, ...rows].join('\n')
+  return [head, `|---|${'---|'.repeat(reports.length)}`, ...rows].join('\n')
 }
 
-function cell(result: CaseResult | undefined): string {
-  if (!result || result.status === 'skipped') return '–'
-  return result.status === 'passed' ? 'yes' : '**no**'
+function cell(results: readonly CaseResult[]): string {
+  const count = (status: CaseResult['status']): number => results.filter((result) => result.status === status).length
+  if (count('failed') > 0) return '**no**'
+  if (count('passed') === 0) return '–'
+  return count('skipped') > 0 ? 'in part' : 'yes'
 }

@@ -5,7 +5,7 @@
 import type { Json } from '../json.ts'
 import type { AgentPlugin } from '../plugin.ts'
 import type { RunInput, RunOptions, RunResult } from '../run.ts'
-import type { OpenWait } from '../step.ts'
+import type { OpenWait } from '../step-kinds.ts'
 import type { CrashPoint, StepFact } from './crash-points.ts'
 import { crashPoints } from './crash-points.ts'
 import type { Drill, DrillDriver, DrillListener, LifeEnd, Outside } from './drill.ts'

@@ -1,6 +1,6 @@
 /** Clauses of deploys: what a run is does not change in flight, and what does is named. */
 import { Agent } from '../../agent.ts'
-import { withInput } from '../../step.ts'
+import { withInput } from '../../step-wrap.ts'
 import { call, text } from '../scripted-reply.ts'
 import { scriptedModel } from '../scripted-model.ts'
 import { effectTool } from '../agents/parts.ts'

@@ -1,7 +1,7 @@
 /** Plugins that are not at home in a loop that is replayed, each in another way. */
 import type { HookEvents } from '../../hooks/events.ts'
 import type { AgentPlugin } from '../../plugin.ts'
-import { withInput, wrapStep } from '../../step.ts'
+import { withInput, wrapStep } from '../../step-wrap.ts'
 
 export interface FaultyPlugin {
   /** What is wrong with it. */

@@ -47,7 +47,7 @@ export const keepsText: FaultyEngine = faulty('takes no text back', ['streams', 
         ...places,
         scope: (step, body, run) => {
           const whole = places.scope?.(step, body, run) ?? body()
-          return step.id === 'run' ? whole.finally(() => inner.close?.(run.runId)) : whole
+          return step.id === 'run' ? whole.finally(async () => inner.close?.(run.runId)) : whole
         },
       },
     }),

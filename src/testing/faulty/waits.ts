@@ -1,6 +1,6 @@
 /** Faults of waits, timers and cancels. */
 import { HoldfastError } from '../../errors.ts'
-import type { WaitInput, WaitOutput } from '../../step.ts'
+import type { WaitInput, WaitOutput } from '../../step-kinds.ts'
 import type { MemoryEngine } from '../memory-engine.ts'
 import { sleep } from '../life.ts'
 import type { FaultyEngine } from './faulty.ts'

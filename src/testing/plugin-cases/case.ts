@@ -1,6 +1,6 @@
 /** A case for a plugin as it is written. */
 import type { AgentPlugin } from '../../plugin.ts'
-import type { OpenWait } from '../../step.ts'
+import type { OpenWait } from '../../step-kinds.ts'
 import type { DrillDriver, DrillResult } from '../drill.ts'
 import { runDrill } from '../drill.ts'
 import type { EngineUnderTest, TestAgent } from '../engine.ts'
