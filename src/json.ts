@@ -20,7 +20,7 @@ const TAGS = { bytes: '$bytes', date: '$date', url: '$url', escaped: '$escaped' 
  * a class instance, `undefined` in an array
  */
 export function toJson(value: unknown, where: string): Json {
-  return encode(value, '$', { where, plain: false }, [])
+  return encode(value, encoding(where, false))
 }
 
 /**
@@ -28,18 +28,25 @@ export function toJson(value: unknown, where: string): Json {
  * @throws `NOT_JSON`, for bytes, dates and URLs too
  */
 export function requireJson(value: unknown, where: string): Json {
-  return encode(value, '$', { where, plain: true }, [])
+  return encode(value, encoding(where, true))
 }
 
 /** The members of an object as JSON, for an object that they are put into. @throws `NOT_JSON` */
 export function membersToJson(value: Record<string, unknown>, where: string): JsonObject {
-  return encodeMembers(value, '$', { where, plain: false }, [value])
+  return encodeMembers(value, encoding(where, false))
 }
 
 interface Encoding {
   readonly where: string
   /** No tags: bytes, dates and URLs are refused, and what looks like a tag is left as it is. */
   readonly plain: boolean
+  /** The way to the value at hand: keys, and the objects and arrays that have them. Only an error makes a text of it. */
+  readonly path: (string | number)[]
+  readonly parents: object[]
+}
+
+function encoding(where: string, plain: boolean): Encoding {
+  return { where, plain, path: [], parents: [] }
 }
 
 /** The value that `toJson` was given, tags resolved. Untagged JSON comes back as it is. */
@@ -74,57 +81,72 @@ function decodeMembers(object: JsonObject): Record<string, unknown> {
   return result
 }
 
-function encode(value: unknown, path: string, how: Encoding, parents: object[]): Json {
+function encode(value: unknown, how: Encoding): Json {
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return value
     case 'number':
       if (Number.isFinite(value)) return Object.is(value, -0) ? 0 : value
-      throw notJson(String(value), path, how)
+      throw notJson(String(value), how)
     case 'object':
-      break
+      return value === null ? null : encodeObject(value, how)
     default:
-      throw notJson(value === undefined ? 'undefined' : `a ${typeof value}`, path, how)
+      throw notJson(value === undefined ? 'undefined' : `a ${typeof value}`, how)
   }
-  if (value === null) return null
-  if (parents.includes(value)) throw notJson('a cycle', path, how)
-  const tagged = how.plain ? undefined : encodeTagged(value, path, how)
+}
+
+function encodeObject(value: object, how: Encoding): Json {
+  if (how.parents.includes(value)) throw notJson('a cycle', how)
+  if (Array.isArray(value)) return encodeItems(value, how)
+  const tagged = how.plain || Object.getPrototypeOf(value) === Object.prototype ? undefined : encodeTagged(value, how)
   if (tagged) return tagged
-  if (Array.isArray(value)) {
-    const inner = [...parents, value]
-    return Array.from(value, (item, index) => encode(item, `${path}[${index}]`, how, inner))
-  }
   if (!isPlainObject(value)) {
     const name = (value as { constructor?: { name?: string } }).constructor?.name
-    throw notJson(`an instance of ${name || 'a class'}`, path, how)
+    throw notJson(`an instance of ${name || 'a class'}`, how)
   }
-  const members = encodeMembers(value, path, how, [...parents, value])
+  const members = encodeMembers(value, how)
   // An object of the app's own that looks like one of our tags is wrapped, so that it comes back as it was.
   const kept = Object.keys(members)
   const looksTagged = kept.length === 1 && (Object.values(TAGS) as string[]).includes(kept[0] as string)
   return looksTagged && !how.plain ? { [TAGS.escaped]: members } : members
 }
 
-function encodeTagged(value: object, path: string, how: Encoding): Json | undefined {
+function encodeTagged(value: object, how: Encoding): Json | undefined {
   const bytes = asBytes(value)
   if (bytes) return { [TAGS.bytes]: base64FromBytes(bytes) }
   const tag = Object.prototype.toString.call(value)
   if (tag === '[object Date]') {
     const time = (value as Date).getTime()
-    if (Number.isNaN(time)) throw notJson('an invalid date', path, how)
+    if (Number.isNaN(time)) throw notJson('an invalid date', how)
     return { [TAGS.date]: (value as Date).toISOString() }
   }
   return tag === '[object URL]' ? { [TAGS.url]: (value as URL).href } : undefined
 }
 
-function encodeMembers(value: Record<string, unknown>, path: string, how: Encoding, parents: object[]): JsonObject {
-  const result: Record<string, Json> = {}
-  const keys = Object.keys(value)
-  for (const key of keys) {
-    const member = value[key]
-    if (member !== undefined) define(result, key, encode(member, memberPath(path, key), how, parents))
+function encodeItems(value: readonly unknown[], how: Encoding): Json {
+  const result: Json[] = []
+  how.parents.push(value)
+  for (let index = 0; index < value.length; index++) {
+    how.path.push(index)
+    result.push(encode(value[index], how))
+    how.path.pop()
   }
+  how.parents.pop()
+  return result
+}
+
+function encodeMembers(value: Record<string, unknown>, how: Encoding): JsonObject {
+  const result: Record<string, Json> = {}
+  how.parents.push(value)
+  for (const key of Object.keys(value)) {
+    const member = value[key]
+    if (member === undefined) continue
+    how.path.push(key)
+    define(result, key, encode(member, how))
+    how.path.pop()
+  }
+  how.parents.pop()
   return result
 }
 
@@ -135,11 +157,15 @@ function define<T>(object: Record<string, T>, key: string, value: T): void {
   } else object[key] = value
 }
 
-function memberPath(path: string, key: string): string {
-  return /^[A-Za-z_]\w*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
+function pathText(path: readonly (string | number)[]): string {
+  return path.reduce((text: string, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`
+    return /^[A-Za-z_]\w*$/.test(key) ? `${text}.${key}` : `${text}[${JSON.stringify(key)}]`
+  }, '$')
 }
 
-function notJson(what: string, path: string, { where, plain }: Encoding): HoldfastError {
+function notJson(what: string, { where, plain, path: keys }: Encoding): HoldfastError {
+  const path = pathText(keys)
   return new HoldfastError({
     code: 'NOT_JSON',
     message: `${where}: ${path} is ${what}, which can't be recorded. Give JSON${plain ? '' : ', bytes, a Date or a URL'}.`,
@@ -179,7 +205,7 @@ export function bytesFromBase64(text: string): Uint8Array {
   let at = 0
   for (const letter of clean) {
     const value = ALPHABET.indexOf(letter)
-    if (value < 0) throw notJson('not base64', '$', { where: 'bytes', plain: true })
+    if (value < 0) throw notJson('not base64', encoding('bytes', true))
     chunk = ((chunk << 6) | value) & 0xffffff
     bits += 6
     if (bits >= 8) {

@@ -46,13 +46,17 @@ export function jsonSchemaOf(schema: InputSchema, where: string): JsonSchema {
 }
 
 /** The value as the schema makes it, or what is wrong with it, as `path: problem; path: problem`, for a model to mend. */
-export async function validateWith(schema: InputSchema, value: unknown): Promise<Validation> {
+export function validateWith(schema: InputSchema, value: unknown): Validation | Promise<Validation> {
   const standard = standardOf(schema)
   if (!standard) {
     const problems = checkJsonSchema(schema as JsonSchema, value)
     return problems.length === 0 ? { ok: true, value } : { ok: false, message: listed(problems) }
   }
-  const result = await standard.validate(value)
+  const result = standard.validate(value)
+  return 'then' in result ? result.then(toValidation) : toValidation(result)
+}
+
+function toValidation(result: StandardSchemaV1.Result<unknown>): Validation {
   if (!result.issues) return { ok: true, value: result.value }
   return { ok: false, message: listed(result.issues.map(({ path, message }) => `${pathText(path)}: ${message}`)) }
 }

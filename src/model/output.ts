@@ -6,10 +6,11 @@ import { toModelFile } from './file.ts'
 import type { PromptTarget } from './target.ts'
 import { withOptions } from './target.ts'
 
-export async function toOutput(
+/** A promise where it may have to read files. */
+export function toOutput(
   output: ToolResultOutput,
   target: PromptTarget,
-): Promise<LanguageModelV4ToolResultOutput> {
+): LanguageModelV4ToolResultOutput | Promise<LanguageModelV4ToolResultOutput> {
   switch (output.type) {
     case 'text':
     case 'error-text':
@@ -24,12 +25,18 @@ export async function toOutput(
         reason === undefined ? 'The call was refused and not made.' : `The call was refused and not made: ${reason}`
       return { type: 'execution-denied', reason: said, ...withOptions(output) }
     }
-    case 'content': {
-      const value = []
-      for (const part of output.value) value.push(await toOutputPart(part, target))
-      return { type: 'content', value }
-    }
+    case 'content':
+      return toContent(output.value, target)
   }
+}
+
+async function toContent(
+  parts: Extract<ToolResultOutput, { type: 'content' }>['value'],
+  target: PromptTarget,
+): Promise<LanguageModelV4ToolResultOutput> {
+  const value = []
+  for (const part of parts) value.push(await toOutputPart(part, target))
+  return { type: 'content', value }
 }
 
 type OutputPart = Extract<LanguageModelV4ToolResultOutput, { type: 'content' }>['value'][number]

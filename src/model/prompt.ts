@@ -56,7 +56,8 @@ async function toPromptMessage(message: Message, target: PromptTarget): Promise<
   return { role: message.role, content, ...options } as LanguageModelV4Message
 }
 
-async function toPart(part: WirePart, target: PromptTarget): Promise<PromptPart | undefined> {
+/** A promise where it may have to read a file. */
+function toPart(part: WirePart, target: PromptTarget): PromptPart | undefined | Promise<PromptPart> {
   const options = withOptions(part)
   switch (part.type) {
     case 'text':
@@ -81,8 +82,10 @@ async function toPart(part: WirePart, target: PromptTarget): Promise<PromptPart 
       }
     }
     case 'tool-result': {
-      const { toolCallId, toolName } = part
-      return { type: 'tool-result', toolCallId, toolName, output: await toOutput(part.output, target), ...options }
+      const { type, toolCallId, toolName } = part
+      const output = toOutput(part.output, target)
+      if (!('then' in output)) return { type, toolCallId, toolName, output, ...options }
+      return output.then((read) => ({ type, toolCallId, toolName, output: read, ...options }))
     }
     case 'approval-response': {
       const { approvalId, approved, reason } = part
