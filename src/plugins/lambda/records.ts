@@ -1,0 +1,50 @@
+/** Records as the service takes them: small ones as they are, large ones in the payload store. */
+import type { PayloadStore, StepDescriptor, StepRecord } from '../../index.ts'
+import { HoldfastError } from '../../index.ts'
+import type { Json } from '../../json.ts'
+import { MAX_RECORD, sizeOf } from './protocol.ts'
+
+/** In place of JSON that is too large. */
+interface Elsewhere {
+  readonly $elsewhere: string
+}
+
+/** What is recorded in place of a value. Gives nothing where it is too large and there is no store. */
+export async function pack(value: Json, payloads: PayloadStore | undefined): Promise<Json | undefined> {
+  const text = JSON.stringify(value)
+  if (sizeOf(text) <= MAX_RECORD) return value
+  if (!payloads) return undefined
+  return { $elsewhere: await payloads.put(new TextEncoder().encode(text)) }
+}
+
+export async function unpack(packed: Json, payloads: PayloadStore | undefined): Promise<Json> {
+  if (!isElsewhere(packed)) return packed
+  if (payloads) return JSON.parse(new TextDecoder().decode(await payloads.get(packed.$elsewhere))) as Json
+  throw new HoldfastError({
+    code: 'CONFIG_INVALID',
+    message: `what was recorded is in a payload store, as ${packed.$elsewhere}: give the one that the run was started with.`,
+    details: { ref: packed.$elsewhere },
+  })
+}
+
+function isElsewhere(packed: Json): packed is { $elsewhere: string } {
+  return typeof (packed as unknown as Elsewhere | null)?.$elsewhere === 'string'
+}
+
+/** A tool that ran is never an error for the size of what it gave: the model would have it run again. */
+export function tooLarge({ kind, id }: StepDescriptor, record: StepRecord): StepRecord {
+  const size = sizeOf(JSON.stringify(record))
+  if (kind === 'tool' && record.output !== undefined) {
+    const truncated = JSON.stringify(record.output).slice(0, 1_000)
+    return { of: record.of, output: { ran: true, truncated, bytes: size } }
+  }
+  return {
+    of: record.of,
+    error: {
+      code: 'PAYLOAD_TOO_LARGE',
+      kind: 'terminal',
+      message: `the record of step ${id} has ${size} bytes of JSON, and Lambda takes ${MAX_RECORD}: give the plugin a payload store, or make it smaller.`,
+      details: { step: id, size, limit: MAX_RECORD },
+    },
+  }
+}
