@@ -19,7 +19,9 @@ import { temporalWorld } from './support/world.ts'
 const overloaded = scriptedModel([attempts(retryableFailure({ retryAfter: 400 }), text('well again'))])
 const refusing = scriptedModel([terminalFailure({ statusCode: 401, message: 'no such key' })])
 const tries: Record<string, number[]> = {}
-const tried = (name: string): number => (tries[name] ??= []).push(Date.now())
+const tried = (name: string): void => {
+  tries[name] = [...(tries[name] ?? []), Date.now()]
+}
 
 let aborted: ((at: number) => void) | undefined
 let working: (() => void) | undefined
