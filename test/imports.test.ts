@@ -60,7 +60,7 @@ describe('sources', () => {
 
   test('the machine knows nobody: helpers for JSON, digests and messages, and types of the contracts', () => {
     const helpers = ['json', 'digest', 'message'].map((name) => `src/${name}.ts`)
-    const contracts = ['spec', 'step', 'errors'].map((name) => `src/${name}.ts`)
+    const contracts = ['spec', 'step', 'step-kinds', 'errors'].map((name) => `src/${name}.ts`)
     expect(
       refused(['src/machine.ts'], ({ target, isType }) => {
         return helpers.includes(target) || (isType && contracts.includes(target))

@@ -3,20 +3,36 @@
  * gate (which counts executions and checks what comes back), then whatever hooks wrapped around it.
  */
 import type { ErrorJson } from '../errors.ts'
-import { errorFromJson, errorToJson, HoldfastError, isEngineFailure, isHoldfastError, isSuspended } from '../errors.ts'
+import {
+  errorFromJson,
+  errorToJson,
+  type HoldfastError,
+  isEngineFailure,
+  isHoldfastError,
+  isSuspended,
+} from '../errors.ts'
 import { performStep } from '../execute/execute-step.ts'
 import { callHook } from '../hooks/hook-bus.ts'
 import type { Json } from '../json.ts'
-import { requireJson } from '../json.ts'
+import { deepFreeze, requireJson } from '../json.ts'
 import type { Frame } from './run-context.ts'
 import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
-import type { ModelInput, StepInput, StepKind, StepOutput, WaitInput, WaitOutput } from '../step-kinds.ts'
+import type { StepInput, StepKind, StepOutput, WaitInput, WaitOutput } from '../step-kinds.ts'
 import type { Step, StepContext, StepDescriptor, StepRecord } from '../step.ts'
 import { bareStep, currentStep, pass } from '../step-wrap.ts'
-import { deepFreeze } from '../json.ts'
 import { executionId, fingerprint, requireSameStep } from '../step.ts'
 import { delay } from '../execute/stop.ts'
+import {
+  engineFailed,
+  isOtherConversation,
+  lostError,
+  noPlace,
+  noRecord,
+  notRecorded,
+  notThatStep,
+  otherConversation,
+} from './slot-errors.ts'
 
 const SEAM = { model: 'BeforeModelCall', tool: 'BeforeToolCall', task: 'BeforeTask', wait: 'BeforeWait' } as const
 
@@ -102,14 +118,10 @@ export class Slot<K extends StepKind = StepKind> {
   replace(step: Step<K>, plugin: string): void {
     const { kind, id } = this.descriptor
     if (typeof step?.run !== 'function' || step.kind !== kind || step.id !== id) {
-      throw new HoldfastError({
-        code: 'STEP_NOT_RECORDED',
-        message: `plugin '${plugin}' put something into event.step that is not step ${id} of kind ${kind}. Make it with wrapStep, withInput or settledStep.`,
-        details: { step: id, plugin },
-      })
+      throw notThatStep(this.descriptor, plugin)
     }
     this.touched.add(plugin)
-    this.#checkConversation(step, plugin)
+    if (isOtherConversation(this.descriptor, step)) throw otherConversation(this.descriptor, plugin)
     this.step = step
   }
 
@@ -119,17 +131,6 @@ export class Slot<K extends StepKind = StepKind> {
     if (!scope) return body()
     const { kind, id, name, input, policy } = this.step
     return scope({ kind, id, execution: this.executions + 1, name, input, policy }, body, this.frame.info)
-  }
-
-  #checkConversation(step: Step<K>, plugin: string): void {
-    if (step.kind !== 'model') return
-    const [before, now] = [this.descriptor.input, step.input] as [ModelInput, ModelInput]
-    if (now.base === before.base && now.append === before.append) return
-    throw new HoldfastError({
-      code: 'UNSUPPORTED',
-      message: `plugin '${plugin}' put another conversation into step ${step.id}. What a model is shown is changed by middleware.model; with withInput change its model, settings, toolChoice and activeTools.`,
-      details: { step: step.id, plugin },
-    })
   }
 
   /** Run the step as hooks made it. Rejects if it ends by any way but its durable part or `settledStep`. */
@@ -153,19 +154,8 @@ export class Slot<K extends StepKind = StepKind> {
 
   #checkReached(cause: unknown): void {
     if (this.#settled) return
-    const { id } = this.descriptor
-    const plugins = [...this.touched]
-    const by = plugins.length > 0 ? ` (touched by ${plugins.join(', ')})` : ''
-    const lostInput = this.#reached && this.#reached.input !== this.step.input
-    if (this.#reached && !lostInput) return
-    throw new HoldfastError({
-      code: 'STEP_NOT_RECORDED',
-      message: lostInput
-        ? `step ${id} ran with another input than event.step has${by}. Change it with withInput, and pass the context on in a run() of your own.`
-        : `step ${id} settled without its durable part${by}: on replay nobody would know. Call run(), or answer with settledStep.`,
-      details: { step: id, plugins },
-      cause,
-    })
+    const lostInput = this.#reached !== undefined && this.#reached.input !== this.step.input
+    if (!this.#reached || lostInput) throw notRecorded(this.descriptor, [...this.touched], lostInput, cause)
   }
 
   /** Only what `reconcile` or a person found (`not-done`) lets a `once` step run again. */
@@ -232,11 +222,7 @@ export class Slot<K extends StepKind = StepKind> {
   /** Divergence is found here, for every engine: what was recorded says of which step it is. */
   #checkRecord(now: StepDescriptor<K>, record: StepRecord): void {
     if (!record || typeof record.of !== 'string') {
-      throw new HoldfastError({
-        code: 'STEP_NOT_RECORDED',
-        message: `engine '${this.frame.run.port?.engine}' gave no record for step ${now.id}: its execute() must give back what run() gave.`,
-        details: { step: now.id },
-      })
+      throw noRecord(this.frame.run.port?.engine, now)
     }
     // Without an engine nothing is replayed from outside, and a fingerprint is made only when the state leaves the process.
     if (record.of === '' && !this.frame.run.port) return
@@ -332,31 +318,4 @@ export class Slot<K extends StepKind = StepKind> {
 
 function told({ kind, id, execution, name, input, policy }: StepDescriptor): StepDescriptor {
   return { kind, id, execution, name, input, policy }
-}
-
-function lostError(step: StepDescriptor): ErrorJson {
-  return {
-    code: 'OUTCOME_UNKNOWN',
-    kind: 'terminal',
-    message: `step ${step.id} had started when its process ended, and whether it took effect is not known. Give the tool a reconcile function, or find out and answer.`,
-    details: { step: step.id },
-  }
-}
-
-function engineFailed(engine: string | undefined, { id }: StepDescriptor, cause: unknown): HoldfastError {
-  return new HoldfastError({
-    code: 'ENGINE_UNAVAILABLE',
-    kind: 'retryable',
-    message: `engine '${engine}' failed at step ${id}: ${cause instanceof Error ? cause.message : String(cause)}. Run it again when the engine is back.`,
-    details: { step: id },
-    cause,
-  })
-}
-
-function noPlace(engine: string, { kind, id }: StepDescriptor): HoldfastError {
-  return new HoldfastError({
-    code: 'UNSUPPORTED',
-    message: `engine '${engine}' can't do step ${id}: its plugin has no place for steps of kind ${kind}.`,
-    details: { step: id, engine },
-  })
 }

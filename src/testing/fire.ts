@@ -5,7 +5,7 @@ import { executeStep } from '../execute/execute-step.ts'
 import { callHook } from '../hooks/hook-bus.ts'
 import type { Hook, HookEvents, HookName, HookRun, StepOutcome } from '../hooks/events.ts'
 import type { Json, JsonObject } from '../json.ts'
-import { fromJson, toJson } from '../json.ts'
+import { deepFreeze, fromJson, toJson } from '../json.ts'
 import { orderPlugins } from '../loop/order.ts'
 import type { Message, Usage } from '../message.ts'
 import type { AgentPlugin } from '../plugin.ts'
@@ -13,7 +13,6 @@ import type { RunInfo } from '../run-info.ts'
 import type { Step, StepDescriptor } from '../step.ts'
 import type { StepKind } from '../step-kinds.ts'
 import { bareStep, currentStep } from '../step-wrap.ts'
-import { deepFreeze } from '../json.ts'
 
 /** What the event is to have; what is left out is made up. */
 export interface FireOptions {
