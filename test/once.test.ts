@@ -1,5 +1,5 @@
 /** `effect: 'once'`: never run again by itself; an outcome that nobody knows is an outcome. */
-import type { RunResult, ToolContext } from 'holdfast'
+import type { Json, RunResult, ToolContext } from 'holdfast'
 import { settledStep, tool, wrapStep } from 'holdfast'
 import { describe, expect, it } from 'vitest'
 import { agentOf, call, failureOf, overTheWire, text, toolOf } from './support/kit.ts'
@@ -228,6 +228,19 @@ describe('a once step', () => {
     for (const key of [...journal.keys()]) if (key === 'r 1/tool/0/book' || key === 'r 2/model') journal.delete(key)
     expect(await build().run('go', { runId: 'r' })).toMatchObject({ status: 'waiting', waits: [{ id: WAIT }] })
     expect(ran).toBe(1)
+  })
+
+  it('is not marked where the tool is missing: nothing ran, and it runs when the tool is back', async () => {
+    const journal = new Map<string, string>()
+    const answers = new Map<string, Json>()
+    const deployed = (...tools: ReturnType<typeof toolOf>[]) =>
+      agentOf(script, { tools, use: [mapDurabilityPlugin(journal, answers)] }).run('go', { runId: 'r' })
+    const { book, ran } = booking({ approval: true }, 0)
+    const [{ id }] = (await deployed(book)).waits as [{ readonly id: string }]
+    answers.set(`r ${id}`, { approved: true })
+    expect(await failureOf(deployed())).toMatchObject({ code: 'TOOL_UNKNOWN' })
+    expect(outputOf(await deployed(book))).toEqual({ type: 'text', value: 'booked now' })
+    expect(ran).toHaveLength(1)
   })
 
   it('is refused on an engine by name that has no run-once', async () => {

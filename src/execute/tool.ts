@@ -1,5 +1,5 @@
 /** Runs a tool: its input is parsed once more, since a hook or a person may have changed it. */
-import type { Tool, ToolContext } from '../definition.ts'
+import type { AgentDefinition, Tool, ToolContext } from '../definition.ts'
 import { HoldfastError, isHoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
 import { middlewareOf, throughMiddleware } from './context.ts'
@@ -11,15 +11,7 @@ import { validateWith } from '../schema.ts'
 
 export async function executeTool(attempt: AttemptContext): Promise<Json> {
   const { definition, step } = attempt
-  const known = requireTool(attempt, step.name)
-  const { execute } = known
-  if (!execute) {
-    throw new HoldfastError({
-      code: 'TOOL_UNKNOWN',
-      kind: 'retryable',
-      message: `tool '${step.name}' of agent '${definition.spec.name}' has no execute here. Give it one where its steps are executed.`,
-    })
-  }
+  const { known, execute } = requireExecutable(definition, step.name)
   const run = async (input: Json): Promise<Json> => {
     const parsed = await parseInput(known, input)
     try {
@@ -37,10 +29,29 @@ export async function executeTool(attempt: AttemptContext): Promise<Json> {
 }
 
 /**
+ * The tool of that name, with what runs it.
+ * @throws `TOOL_UNKNOWN`, retryable: another worker may have it
+ */
+export function requireExecutable(
+  definition: AgentDefinition,
+  name: string,
+): { readonly known: Tool; readonly execute: NonNullable<Tool['execute']> } {
+  const known = requireTool({ definition }, name)
+  const { execute } = known
+  if (execute) return { known, execute }
+  throw new HoldfastError({
+    code: 'TOOL_UNKNOWN',
+    kind: 'retryable',
+    message: `tool '${name}' of agent '${definition.spec.name}' has no execute here. Give it one where its steps are executed.`,
+    details: { tool: name },
+  })
+}
+
+/**
  * The tool of that name.
  * @throws `TOOL_UNKNOWN`, retryable: another worker may have it
  */
-export function requireTool({ definition }: AttemptContext, name: string): Tool {
+export function requireTool({ definition }: Pick<AttemptContext, 'definition'>, name: string): Tool {
   const known = definition.tools.get(name)
   if (known) return known
   throw new HoldfastError({

@@ -12,6 +12,7 @@ import {
   isSuspended,
 } from '../errors.ts'
 import { performStep } from '../execute/execute-step.ts'
+import { requireExecutable } from '../execute/tool.ts'
 import { callHook } from '../hooks/hook-bus.ts'
 import type { Json } from '../json.ts'
 import { deepFreeze, requireJson } from '../json.ts'
@@ -285,6 +286,8 @@ export class Slot<K extends StepKind = StepKind> {
   async #markStarted(step: Step<'tool'>): Promise<void> {
     const { port } = this.frame.run
     if (!port || port.supports.once) return
+    // A mark is found by whoever takes the run up, with the tool: here its body could not even have started.
+    requireExecutable(this.frame.definition, step.name)
     const suffix = step.execution === 1 ? '' : `/${step.execution}`
     const mark = await Slot.open<'task'>(
       this.frame,
