@@ -159,7 +159,7 @@ export async function startAgent(
   plugins: readonly AgentPlugin[] = [],
 ): Promise<{ readonly agent: TestAgent; readonly plugin: AgentPlugin }> {
   const known = withPlugins(agent.definition, plugins, points.plugins)
-  const plugin = await engine.start(known)
+  const plugin = await engine.start(known, points.watch)
   const port = plugin.durability
   const sink = port?.streams
   const watched = port && sink ? { ...plugin, durability: { ...port, streams: points.watch(sink) } } : plugin

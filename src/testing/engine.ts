@@ -4,6 +4,7 @@ import { orderPlugins } from '../loop/order.ts'
 import { startAgentRun } from '../loop/start.ts'
 import type { AgentPlugin } from '../plugin.ts'
 import { resultOf } from '../result.ts'
+import type { StreamSink } from '../stream.ts'
 import type { RunInput, RunnableAgent, RunOptions, RunResult } from '../run.ts'
 
 /** An agent as the kit runs it. `Agent` is one. */
@@ -16,8 +17,10 @@ export interface EngineUnderTest {
   /**
    * The durability plugin, as a new process would make it: on the same storage as those before it.
    * @param agent what that process runs, without the plugin: for engines whose workers have to know it
+   * @param watch for a worker in this process: what it publishes to goes through it, so that a crash can be in the middle of
+   * a stream. The kit watches `durability.streams` by itself.
    */
-  start(agent: TestAgent): AgentPlugin | Promise<AgentPlugin>
+  start(agent: TestAgent, watch?: (sink: StreamSink) => StreamSink): AgentPlugin | Promise<AgentPlugin>
   /**
    * The process of that plugin died. Free what it held, as a lease that runs out would, and let nothing of it reach the
    * storage any more. In this process the kit has stopped it at a point already; a worker elsewhere is to be killed.

@@ -44,8 +44,15 @@ export function memoryEngine(options: MemoryOptions = {}): MemoryEngine {
   const processes = new Map<AgentPlugin, MemoryProcess>()
   const engine: MemoryEngine = {
     storage,
-    start(agent) {
-      const process: MemoryProcess = { storage, agent, alive: true, ahead: 0, worker: options.worker?.() ?? agent }
+    start(agent, watch = (sink) => sink) {
+      const process: MemoryProcess = {
+        storage,
+        agent,
+        alive: true,
+        ahead: 0,
+        worker: options.worker?.() ?? agent,
+        streams: watch(storage.streams),
+      }
       const plugin = pluginOf(process, options)
       processes.set(plugin, process)
       return plugin

@@ -28,7 +28,7 @@ export async function executeByName(process: MemoryProcess, step: DurableStep, r
         retries: 'engine',
         attempt,
         signal: run.signal,
-        streams: storage.streams,
+        streams: process.streams,
         payloads: storage.payloads,
       })
     } catch (error) {

@@ -44,8 +44,8 @@ function shop(world: World, change: (agent: Agent) => void = () => {}): Agent {
 }
 
 describe('the report', () => {
-  test('has all six kinds of boundaries, each with its name', async () => {
-    const report = await crashEverywhere({ agent: shop, input: 'go' })
+  test.for(['closure', 'name'] as const)('has all six kinds of boundaries, by %s', async (dispatch) => {
+    const report = await crashEverywhere({ agent: shop, input: 'go', engine: memoryEngine({ dispatch }) })
     expect(report.ok, String(report)).toBe(true)
     expect(new Set(report.boundaries.map(({ boundary }) => boundary))).toEqual(
       new Set(['before-effect', 'after-effect', 'after-record', 'mid-stream', 'while-waiting', 'in-hook']),

@@ -142,7 +142,7 @@ function crashes(name: ConformanceAgentName, requires: CaseDefinition['requires'
 
 function methodsOf(engine: Parameters<CaseDefinition['run']>[0]['engine']): typeof engine {
   return {
-    start: (agent) => engine.start(agent),
+    start: (agent, watch) => engine.start(agent, watch),
     ...(engine.kill && { kill: (plugin) => engine.kill?.(plugin) }),
     ...(engine.respond && { respond: async (...given) => engine.respond?.(...given) }),
     ...(engine.run && { run: engine.run.bind(engine) }),

@@ -33,8 +33,8 @@ function disposing(
   dispose: (storage: MemoryStorage, times: number) => void,
 ): (engine: MemoryEngine) => Partial<MemoryEngine> {
   return (engine) => ({
-    async start(agent) {
-      const plugin = await engine.start(agent)
+    async start(agent, watch) {
+      const plugin = await engine.start(agent, watch)
       let times = 0
       return { ...plugin, dispose: async () => dispose(engine.storage, ++times) }
     },
@@ -67,8 +67,8 @@ export const disposesOthers: FaultyEngine = faulty(
         },
       }),
       changeEngine: (engine: MemoryEngine) => ({
-        async start(agent) {
-          const plugin = await engine.start(agent)
+        async start(agent, watch) {
+          const plugin = await engine.start(agent, watch)
           closed = false
           const dispose = async (): Promise<void> => {
             closed = true
