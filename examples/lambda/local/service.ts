@@ -21,8 +21,18 @@ export interface Job {
   failed(error: string): void
 }
 
-/** Called around each checkpoint that a handler sends; the checkpoint waits for it. */
-export type OnCheckpoint = (when: 'before' | 'after', functionName: string) => Promise<void> | void
+/** Called around each checkpoint that a handler sends, which waits for it; `lost` before it: it never arrives. */
+export type OnCheckpoint = (
+  when: 'before' | 'after',
+  functionName: string,
+  updates: readonly CheckpointUpdate[],
+) => Promise<'lost' | undefined> | 'lost' | undefined
+
+export interface CheckpointUpdate {
+  readonly Name?: string
+  readonly Type: string
+  readonly Action: string
+}
 
 export interface ServiceOptions extends Omit<EmulatorOptions, 'lambda'> {
   /** Milliseconds that an invocation may take. Default: 900,000. */
@@ -186,10 +196,18 @@ export class LambdaService {
     const checkpoint = CHECKPOINT.exec(path)
     const functionName = checkpoint && this.#functions.get(decodeURIComponent(String(checkpoint[1])))
     const body = await bodyOf(req)
-    if (functionName) await this.onCheckpoint?.('before', functionName)
+    const tell = async (when: 'before' | 'after'): Promise<'lost' | undefined> => {
+      if (!functionName || !this.onCheckpoint) return undefined
+      const { Updates = [] } = JSON.parse(body) as { readonly Updates?: readonly CheckpointUpdate[] }
+      return this.onCheckpoint(when, functionName, Updates)
+    }
+    if ((await tell('before')) === 'lost') {
+      res.destroy()
+      return
+    }
     const { host: _, ...headers } = req.headers
     const answer = await send(`${this.#emulator.url}${req.url}`, { method: req.method ?? 'GET', headers }, body)
-    if (functionName) await this.onCheckpoint?.('after', functionName)
+    await tell('after')
     res.writeHead(answer.status, answer.headers).end(answer.body)
   }
 

@@ -72,7 +72,7 @@ export function effectsOf({ effects }: TestFunction): string[] {
   return readFileSync(effects, 'utf8').split('\n').filter(Boolean).sort()
 }
 
-/** Answers what a run asks until it has ended. */
+/** Answers what a run asks until it has ended; a function is asked for the answer. */
 export async function answerAll(run: RunHandle, answers: { readonly [waitId: string]: unknown }): Promise<string[]> {
   const asked = new Set<string>()
   for (;;) {
@@ -81,7 +81,8 @@ export async function answerAll(run: RunHandle, answers: { readonly [waitId: str
     for (const { id } of waits) {
       if (!(id in answers)) throw new Error(`nobody expected the run to ask ${id}`)
       try {
-        await run.respond(id, answers[id])
+        const answer = answers[id]
+        await run.respond(id, typeof answer === 'function' ? answer() : answer)
         asked.add(id)
       } catch (error) {
         if (!isHoldfastError(error, 'WAIT_ANSWERED') && !isHoldfastError(error, 'WAIT_NOT_FOUND')) throw error
