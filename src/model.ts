@@ -6,6 +6,7 @@ import { fromJson } from './json.ts'
 import type { Message, ProviderOptions } from './message.ts'
 import { abortError, modelError } from './model/error.ts'
 import { toPrompt } from './model/prompt.ts'
+import type { PromptMemory } from './model/prompt-memory.ts'
 import type { ModelChunk, ModelReply } from './model/reply.ts'
 import { ReplyBuilder } from './model/reply.ts'
 import type { PartStream } from './model/stream.ts'
@@ -41,6 +42,8 @@ export interface ModelCall {
   readonly signal: AbortSignal
   /** Where files over 64 KB go and stored files come from. */
   readonly payloads?: PayloadStore
+  /** Of calls before this one, in the same conversation. */
+  readonly memory?: PromptMemory
   /** Told of each piece as it comes. Not after an abort. */
   readonly onChunk?: (chunk: ModelChunk) => void
 }
@@ -70,9 +73,14 @@ export async function callModel(model: AnyLanguageModel, call: ModelCall): Promi
 }
 
 async function ask(model: AnyLanguageModel, call: ModelCall, name: string): Promise<ModelReply> {
-  const { signal, payloads } = call
+  const { signal, payloads, memory } = call
   const where = `model '${name}'`
-  const target: PromptTarget = { version: model.specificationVersion, where, ...(payloads && { payloads }) }
+  const target: PromptTarget = {
+    version: model.specificationVersion,
+    where,
+    ...(payloads && { payloads }),
+    ...(memory && { memory }),
+  }
   const options = await callOptions(call, target)
   signal.throwIfAborted()
   const reply = new ReplyBuilder(where, (chunk) => call.onChunk?.(chunk))

@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Message } from '../src/message.ts'
+import { PromptMemory } from '../src/model/prompt-memory.ts'
 import { ask, FINISH, fakeModel } from './support/fake-model.ts'
 
-const promptOf = async (messages: readonly Message[], version: 'v3' | 'v4') => {
+const promptOf = async (messages: readonly Message[], version: 'v3' | 'v4', memory?: PromptMemory) => {
   const model = fakeModel(version, [FINISH])
-  await ask(model, { messages })
+  await ask(model, { messages, ...(memory && { memory }) })
   return model.asked[0]?.prompt
 }
 
@@ -44,6 +45,7 @@ test('what is remembered of a conversation is what would be made of it anew, wha
       message,
       fc.array(fc.tuple(change, fc.constantFrom('v3', 'v4')), { maxLength: 12 }),
       async (first, changes) => {
+        const memory = new PromptMemory()
         let messages: Message[] = [Object.freeze(first)]
         for (const [[kind, at, other], version] of changes) {
           const fresh = Object.freeze(structuredClone(other))
@@ -54,7 +56,7 @@ test('what is remembered of a conversation is what would be made of it anew, wha
             messages = messages.map((one, index) =>
               index === at ? (kind === 'thaw' ? structuredClone(other) : fresh) : one,
             )
-          expect(await promptOf(messages, version as 'v3')).toEqual(
+          expect(await promptOf(messages, version as 'v3', memory)).toEqual(
             await promptOf(structuredClone(messages), version as 'v3'),
           )
         }
@@ -68,7 +70,8 @@ test('what was shown before a reply is not made again; what came after it is', a
   const said = (role: 'user' | 'assistant', value: string): Message =>
     Object.freeze({ role, content: [{ type: 'text', text: value }] } as const)
   const messages = [said('user', 'a'), said('assistant', 'b'), said('user', 'c')]
-  const [one, two] = [await promptOf(messages, 'v4'), await promptOf(messages, 'v4')]
+  const memory = new PromptMemory()
+  const [one, two] = [await promptOf(messages, 'v4', memory), await promptOf(messages, 'v4', memory)]
   expect(two).toEqual(one)
   expect([two?.[0] === one?.[0], two?.[1] === one?.[1], two?.[2] === one?.[2]]).toEqual([true, true, false])
 })
@@ -79,7 +82,8 @@ test('a message that can still change is made again', async () => {
     first,
     Object.freeze({ role: 'assistant', content: [{ type: 'text', text: 'b' }] } as const),
   ]
-  await promptOf(messages, 'v4')
+  const memory = new PromptMemory()
+  await promptOf(messages, 'v4', memory)
   first.content.push({ type: 'text', text: 'more' })
-  expect((await promptOf(messages, 'v4'))?.[0]?.content).toHaveLength(2)
+  expect((await promptOf(messages, 'v4', memory))?.[0]?.content).toHaveLength(2)
 })

@@ -3,6 +3,7 @@ import type { AgentDefinition } from '../definition.ts'
 import type { Json } from '../json.ts'
 import { requireJson } from '../json.ts'
 import type { Message } from '../message.ts'
+import type { PromptMemory } from '../model/prompt-memory.ts'
 import type { StepMiddleware } from '../plugin.ts'
 import type { StepPublisher } from './publish.ts'
 import type { AgentSpec } from '../spec.ts'
@@ -29,6 +30,8 @@ export interface ExecuteContext {
   readonly heartbeat?: (details?: Json) => void
   readonly streams?: StreamSink
   readonly payloads?: PayloadStore
+  /** What earlier model calls of the same conversation were shown. */
+  readonly prompts?: PromptMemory
   /** Told of each chunk, besides `streams`. */
   readonly onChunk?: (chunk: StreamChunk) => void
   /** Beside `signal`, where many steps listen to one run. */

@@ -26,7 +26,7 @@ export async function executeModel(attempt: AttemptContext): Promise<ModelOutput
 }
 
 async function askModel(attempt: AttemptContext, request: ModelRequest): Promise<ModelOutput> {
-  const { definition, spec, publisher, payloads } = attempt
+  const { definition, spec, publisher, payloads, prompts } = attempt
   const { input } = request
   const model = definition.models[input.model]
   if (!model) {
@@ -48,6 +48,7 @@ async function askModel(attempt: AttemptContext, request: ModelRequest): Promise
     ...(spec.output && { output: spec.output }),
     signal: request.signal,
     ...(payloads && { payloads }),
+    ...(prompts && { memory: prompts }),
     ...(publisher && { onChunk: (chunk) => publisher.publish(chunk) }),
   })
   return judge(attempt, reply, tools)

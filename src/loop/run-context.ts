@@ -6,6 +6,7 @@ import { HookBus } from '../hooks/hook-bus.ts'
 import type { Json } from '../json.ts'
 import { deepFreeze, fromJson, toJson } from '../json.ts'
 import type { RunState } from '../machine.ts'
+import { PromptMemory } from '../model/prompt-memory.ts'
 import type { AgentEvent } from '../observe.ts'
 import type { AgentPlugin, DurabilityPort } from '../plugin.ts'
 import type { RunInfo, StepScope } from '../run-info.ts'
@@ -143,6 +144,7 @@ export class Frame {
   readonly settled: Map<string, ItemOutcome> = new Map()
   /** Waits that were asked for and are not known to be open yet: to be called when they are. */
   readonly openings: Map<string, (phase: 'live' | 'replay') => void> = new Map()
+  readonly prompts: PromptMemory = new PromptMemory()
   readonly #views = new Map<string, HookRun>()
 
   constructor(run: RunContext, definition: AgentDefinition, bus: HookBus, state: RunState) {

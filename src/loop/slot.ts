@@ -254,6 +254,7 @@ export class Slot<K extends StepKind = StepKind> {
       spec: state.spec,
       context: run.context,
       messages: info.messages,
+      prompts: this.frame.prompts,
       retries: run.port?.supports.retries ? 'engine' : 'here',
       onStop: run.cancellation.onStop,
       ...(run.streams && { streams: run.streams }),

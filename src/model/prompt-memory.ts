@@ -2,38 +2,26 @@
 import type { LanguageModelV4Message } from '@ai-sdk/provider'
 import type { Message } from '../message.ts'
 
-const memories = new WeakMap<Message, PromptMemory>()
+type Version = 'v3' | 'v4'
 
 /**
  * Place by place: a conversation only grows, so a message is looked for where it was the last time. Whoever shows a
- * model something else (trimmed, compacted, another conversation with the same beginning) has it converted.
+ * model something else (trimmed, compacted) has it converted. Belongs to one agent of a run, and ends with it.
  */
 export class PromptMemory {
-  readonly #version: 'v3' | 'v4'
   readonly #messages: Message[] = []
   readonly #converted: LanguageModelV4Message[] = []
+  #version: Version | undefined
 
-  private constructor(version: 'v3' | 'v4') {
-    this.#version = version
-  }
-
-  /** A conversation is known by its first message, and forgotten with it. */
-  static of(first: Message, version: 'v3' | 'v4'): PromptMemory {
-    let memory = memories.get(first)
-    if (!memory || memory.#version !== version) {
-      memory = new PromptMemory(version)
-      memories.set(first, memory)
-    }
-    return memory
-  }
-
-  get(index: number, message: Message): LanguageModelV4Message | undefined {
-    return this.#messages[index] === message ? this.#converted[index] : undefined
+  get(index: number, message: Message, version: Version): LanguageModelV4Message | undefined {
+    return this.#version === version && this.#messages[index] === message ? this.#converted[index] : undefined
   }
 
   /** Only what can't change is kept, and no files: stored ones would stay in memory. */
-  keep(index: number, message: Message, converted: LanguageModelV4Message): void {
+  keep(index: number, message: Message, version: Version, converted: LanguageModelV4Message): void {
     if (!Object.isFrozen(message) || hasFile(message)) return
+    if (this.#version !== version) this.#messages.length = 0
+    this.#version = version
     this.#messages[index] = message
     this.#converted[index] = converted
   }

@@ -8,7 +8,6 @@ import type {
 import type { AssistantPart, FilePart, Message, ToolMessage, UserPart } from '../message.ts'
 import { toModelFile, withoutText } from './file.ts'
 import { toOutput } from './output.ts'
-import { PromptMemory } from './prompt-memory.ts'
 import type { PromptTarget } from './target.ts'
 import { unsupported, withOptions } from './target.ts'
 
@@ -29,15 +28,15 @@ export async function toPrompt(
 ): Promise<LanguageModelV4Prompt> {
   const prompt: LanguageModelV4Prompt = []
   if (instructions !== undefined) prompt.push({ role: 'system', content: instructions })
-  const memory = messages[0] && PromptMemory.of(messages[0], target.version)
+  const { memory, version } = target
   const lastReply = messages.findLastIndex(({ role }) => role === 'assistant')
   for (let index = 0; index < messages.length; index++) {
     const message = messages[index] as Message
-    const known = memory?.get(index, message)
+    const known = memory?.get(index, message, version)
     const shown = known ?? (await toPromptMessage(message, target))
     if (!shown) continue
     // What came after the last reply is not shared with later calls: middleware of the AI SDK may mark it in place.
-    if (!known && index <= lastReply) memory?.keep(index, message, shown)
+    if (!known && index <= lastReply) memory?.keep(index, message, version, shown)
     prompt.push(shown)
   }
   return prompt

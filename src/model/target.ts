@@ -3,9 +3,12 @@ import { HoldfastError } from '../errors.ts'
 import { fromJson } from '../json.ts'
 import type { ProviderOptions } from '../message.ts'
 import type { FileSource } from './file.ts'
+import type { PromptMemory } from './prompt-memory.ts'
 
 export interface PromptTarget extends FileSource {
   readonly version: 'v3' | 'v4'
+  /** Of the conversation, where it goes on. */
+  readonly memory?: PromptMemory
 }
 
 /** A part's provider options, as the provider gave them. */
