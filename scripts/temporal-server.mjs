@@ -37,6 +37,7 @@ export async function startTemporal(options = {}) {
   // Without it steps that follow each other are throttled to 20 a second.
   args.push('--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000')
   args.push('--search-attribute', 'HoldfastAgent=Keyword', '--search-attribute', 'HoldfastStatus=Keyword')
+  args.push('--search-attribute', 'HoldfastModel=KeywordList')
   if (options.db) args.push('--db-filename', options.db)
   const stdio = options.log ?? 'ignore'
   const child = spawn(path, args, { stdio: ['ignore', stdio, stdio] })

@@ -12,6 +12,7 @@ import type {
   StreamSink,
 } from '../../index.ts'
 import { digest, HoldfastError, toJson } from '../../index.ts'
+import { AGENT, MODEL, STATUS } from './attributes.ts'
 import { ALREADY_EXISTS, unavailable } from './client-errors.ts'
 import { deleteRun, listRuns } from './list.ts'
 import type { AgentWorkflowInput, RunMemo, TemporalRunOptions } from './protocol.ts'
@@ -74,6 +75,13 @@ async function startWorkflow(
       args: [argument],
       memo: { [MEMO]: memo },
       staticSummary: agent.name,
+      ...(options.searchAttributes && {
+        typedSearchAttributes: [
+          { key: AGENT, value: agent.name },
+          { key: MODEL, value: [...spec.models] },
+          { key: STATUS, value: 'running' },
+        ],
+      }),
       // A run that is known is known, also when it has ended.
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',

@@ -6,6 +6,7 @@ import {
   defineUpdate,
   setHandler,
   upsertMemo,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
 import type {
@@ -20,6 +21,7 @@ import type {
   WaitOutput,
 } from '../../index.ts'
 import { digest } from '../../index.ts'
+import { STATUS as STATUS_ATTRIBUTE } from './attributes.ts'
 import { refuse } from './failures.ts'
 import type {
   AgentWorkflowInput,
@@ -105,7 +107,9 @@ export class LiveRun {
   /** Tell those who list runs. */
   tellStatus(status: string): void {
     const memo = workflowInfo().memo?.[MEMO] as RunMemo | undefined
-    if (memo && memo.status !== status) upsertMemo({ [MEMO]: { ...memo, status } })
+    if (!memo || memo.status === status) return
+    upsertMemo({ [MEMO]: { ...memo, status } })
+    if (this.options.searchAttributes) upsertSearchAttributes([{ key: STATUS_ATTRIBUTE, value: status }])
   }
 
   cancelScopes(): void {

@@ -44,6 +44,11 @@ export interface TemporalRunOptions {
   readonly stepTimeout?: number
   /** Events after which the run goes on as a new workflow run, at the end of a turn. Default: when the server suggests it. */
   readonly continueAfter?: number
+  /**
+   * Set the search attributes `HoldfastAgent` and `HoldfastStatus` (Keyword) and `HoldfastModel` (KeywordList), so that runs
+   * are found by them. They have to be registered on the server. Default: false.
+   */
+  readonly searchAttributes?: boolean
   /** Let the server hand activities to the worker that asked for them. Default: true. */
   readonly eagerActivities?: boolean
 }

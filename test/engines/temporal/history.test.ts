@@ -110,6 +110,8 @@ test('a run goes on as a new workflow run, with what it has done and what it wai
   await run.respond('6/tool/0/pay/approval', { approved: true })
   expect(await run.result()).toMatchObject({ status: 'completed', text: 'done', turns: 9 })
   expect(looked).toBe(7)
+  // The memo goes along.
+  expect(await run.status()).toMatchObject({ agent: 'walker', status: 'completed' })
   const workflowRuns: string[] = []
   for await (const { runId, workflowId } of world.client.workflow.list())
     if (workflowId === 'walker') workflowRuns.push(runId)

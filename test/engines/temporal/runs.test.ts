@@ -96,6 +96,17 @@ test('runs are listed and deleted', async () => {
   await expect.poll(known, { timeout: 20_000 }).toBe('RUN_NOT_FOUND')
 })
 
+test('runs are found by their search attributes, where they are asked for', async () => {
+  const runs = temporalRuns(world.client, { taskQueue: world.taskQueue, searchAttributes: true })
+  await runs.start(asking, 'go', { runId: 'found' })
+  await isWaiting('found')
+  const query = `HoldfastAgent = "asking" AND HoldfastStatus = "waiting" AND HoldfastModel = "default"`
+  const count = async () => (await world.client.workflow.count(query)).count
+  await expect.poll(count, { timeout: 10_000 }).toBe(1)
+  await runs.get('found').cancel()
+  await expect.poll(count, { timeout: 10_000 }).toBe(0)
+})
+
 test('a run that nobody knows', async () => {
   const run = world.runs.get('nobody')
   const requests = [() => run.status(), () => run.result(), () => run.respond('x', {}), () => run.cancel()]
