@@ -1,15 +1,25 @@
 /** All cases, in the order in which a plugin's author wants to meet them. */
-import { cancel } from './cancel.ts'
 import type { CaseDefinition } from './case.ts'
+import { answers } from './answers.ts'
+import { blocking } from './blocking.ts'
+import { cancel } from './cancel.ts'
 import { codec } from './codec.ts'
+import { crash } from './crash.ts'
+import { disposal } from './disposal.ts'
+import { divergence } from './divergence.ts'
 import { errors } from './errors.ts'
-import { life } from './life.ts'
+import { long } from './long.ts'
+import { middleware } from './middleware.ts'
+import { observers } from './observers.ts'
+import { once } from './once.ts'
 import { order } from './order.ts'
-import { quiet } from './quiet.ts'
+import { owners } from './owners.ts'
+import { pinned } from './pinned.ts'
+import { records } from './records.ts'
 import { replay } from './replay.ts'
-import { steps } from './steps.ts'
+import { streams } from './streams.ts'
+import { subAgents } from './sub-agents.ts'
 import { timers } from './timers.ts'
-import { versions } from './versions.ts'
 import { waits } from './waits.ts'
 
 export const CASES: readonly CaseDefinition[] = [
@@ -18,10 +28,20 @@ export const CASES: readonly CaseDefinition[] = [
   ...codec,
   ...errors,
   ...waits,
+  ...answers,
+  ...blocking,
   ...timers,
   ...cancel,
-  ...steps,
-  ...versions,
-  ...quiet,
-  ...life,
+  ...subAgents,
+  ...once,
+  ...records,
+  ...streams,
+  ...divergence,
+  ...pinned,
+  ...middleware,
+  ...observers,
+  ...owners,
+  ...disposal,
+  ...long,
+  ...crash,
 ]

@@ -45,9 +45,10 @@ export const keepsText: FaultyEngine = faulty('takes no text back', ['streams', 
       port: { ...port, streams: sink },
       places: {
         ...places,
-        scope: (step, body, run) => {
-          const whole = places.scope?.(step, body, run) ?? body()
-          return step.id === 'run' ? whole.finally(async () => inner.close?.(run.runId)) : whole
+        async scope(step, body, run) {
+          const value = await (places.scope?.(step, body, run) ?? body())
+          if (step.id === 'run') await inner.close?.(run.runId)
+          return value
         },
       },
     }),

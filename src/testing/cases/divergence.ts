@@ -1,26 +1,11 @@
-/** Clauses of deploys: what a run is does not change in flight, and what does is named. */
-import { Agent } from '../../agent.ts'
+/** Clause: a deploy that does other steps than were recorded is told so. */
+import type { Agent } from '../../agent.ts'
 import { withInput } from '../../step-wrap.ts'
-import { call, text } from '../scripted-reply.ts'
-import { scriptedModel } from '../scripted-model.ts'
-import { effectTool } from '../agents/parts.ts'
 import { conformanceAgent } from '../agents.ts'
 import type { World } from '../world.ts'
 import { check, expectEqual, expectError } from '../expect.ts'
 import type { CaseDefinition } from './case.ts'
 import { PAIR_EFFECTS } from './replay.ts'
-
-/** An agent that says what it was told to be. */
-function echo(world: World, instructions: string): Agent {
-  return new Agent({
-    name: 'echo',
-    instructions,
-    model: scriptedModel((prompt, turn) =>
-      turn === 1 ? call('work') : text(String(prompt.find(({ role }) => role === 'system')?.content)),
-    ),
-    tools: [effectTool(world, 'work', () => 'worked')],
-  })
-}
 
 /** Its tool `right` is given something else. */
 function changedPair(world: World): Agent {
@@ -29,7 +14,7 @@ function changedPair(world: World): Agent {
   })
 }
 
-export const versions: readonly CaseDefinition[] = [
+export const divergence: readonly CaseDefinition[] = [
   {
     name: 'divergence',
     clause:
@@ -50,24 +35,6 @@ export const versions: readonly CaseDefinition[] = [
       const back = await bench.run('pair')
       expectEqual(back.text, 'left-done and right-done make left-done+right-done', 'the text after the roll-back')
       expectEqual(await bench.effects(), PAIR_EFFECTS, 'what was done')
-    },
-  },
-  {
-    name: 'pinned',
-    clause: 'What defines a run (instructions, tools, limits) is pinned in it: a deploy changes new runs alone.',
-    inProcess: true,
-    async run(bench) {
-      const { world } = bench
-      await world.hold('work did')
-      const dead = await bench.startWith((own) => echo(own, 'Be kind.'))
-      void dead.run()
-      await world.reached('work did')
-      await dead.kill()
-      await world.release('work did')
-      const deployed = await bench.startWith((own) => echo(own, 'Be brief.'))
-      expectEqual((await deployed.run()).text, 'Be kind.', 'the instructions of the run in flight')
-      expectEqual((await deployed.run('go', { runId: 'new' })).text, 'Be brief.', 'the instructions of a new run')
-      await deployed.stop()
     },
   },
 ]

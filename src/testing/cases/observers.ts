@@ -1,31 +1,12 @@
-/** Clauses of what is told: middleware runs where work is done, observers hear of what happens. */
+/** Clause: observers are told of what happens, quietly on replay. */
 import type { AgentEvent } from '../../observe.ts'
 import { executionId } from '../../step.ts'
 import { check, expectEqual } from '../expect.ts'
-import { counting, observing, retrying } from '../plugins.ts'
+import { observing } from '../plugins.ts'
 import type { CaseDefinition } from './case.ts'
+import { PAIR_STEPS } from './middleware.ts'
 
-const PAIR_STEPS = ['1/model', '1/tool/0/left', '1/tool/1/right', '2/model', '2/tool/0/join', '3/model']
-
-export const quiet: readonly CaseDefinition[] = [
-  {
-    name: 'middleware',
-    clause:
-      'Middleware runs once for each execution that really happens, inside what wraps a step, and never on replay.',
-    inProcess: true,
-    async run(bench) {
-      const seen: string[] = []
-      await bench.run('pair', { plugins: [counting(seen)] })
-      expectEqual([...seen].sort(), [...PAIR_STEPS].sort(), 'the executions that middleware saw')
-      seen.length = 0
-      await bench.run('pair', { plugins: [counting(seen)] })
-      expectEqual(seen, [], 'the executions that middleware saw on replay')
-      await bench.run('failing', { runId: 'wrapped', plugins: [retrying(1), counting(seen)] })
-      const twice = ['1/tool/0/terminal', '1/tool/1/unknown', '1/tool/2/noError'].flatMap((id) => [id, `${id}#2`])
-      const expected = ['1/model', ...twice, '2/model'].sort()
-      expectEqual([...seen].sort(), expected, 'the executions that middleware saw inside of a wrapper')
-    },
-  },
+export const observers: readonly CaseDefinition[] = [
   {
     name: 'observers',
     clause: 'Observers are told of each thing that happens once, and of nothing on replay unless they ask for it.',
