@@ -6,6 +6,9 @@ const soak = {
   test: { name: 'soak', include: ['test/soak/**/*.test.ts'], testTimeout: 3_600_000, fileParallelism: false },
 }
 
+// Random runs, the kit and what it certifies, real files: in `npm test`, not in `npm run check`.
+const slower = ['fuzz', 'testing', 'conformance', 'plugins', 'third-party'].map((folder) => `test/${folder}/**`)
+
 export default defineConfig({
   // `holdfast` imported by name is src/: no build before a test.
   resolve: { conditions: ['holdfast-source'] },
@@ -25,9 +28,18 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/chaos/**', 'test/engines/**', 'test/soak/**'],
+          exclude: ['test/chaos/**', 'test/engines/**', 'test/soak/**', ...slower],
           // The rest of the sources is for `npm run check`: an error there is no reason to fail a test of types.
           typecheck: { enabled: true, include: ['test/**/*.test-d.ts'], ignoreSourceErrors: true },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'suites',
+          include: slower.map((folder) => `${folder}/*.test.ts`),
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
         },
       },
       {
