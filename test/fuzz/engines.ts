@@ -137,6 +137,7 @@ export const keyed: BenchMaker = (world) => {
   const plugin = (process: Process): AgentPlugin => {
     const life = ++journal.life
     const batches = new Map<string, number>()
+    const opened = new Set<string>()
     return {
       name: 'keyed',
       durability: { engine: 'keyed', dispatch: 'closure', supports: { waits: true, timers: true } },
@@ -159,7 +160,9 @@ export const keyed: BenchMaker = (world) => {
         wait: (step) => ({ ...step, run: () => waitOn(journal, step, life, process) }),
         scope: (step, body) => {
           const [, batch] = /^(.*\d+\/)(?:tool|agent)\/\d+\/[^/]+$/.exec(step.id) ?? []
-          if (batch !== undefined && step.execution === 1) {
+          // A settled step that a hook wants again has executed nothing: its number is the same, its place another.
+          if (batch !== undefined && !opened.has(step.id)) {
+            opened.add(step.id)
             const now = ticks.now()
             const before = batches.get(batch)
             if (before !== undefined && before !== now) world.broken.push(`batch ${batch} was not started in one tick`)
