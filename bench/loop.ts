@@ -11,7 +11,7 @@ import { atMost } from './report.ts'
 const TURNS = [10, 100, 1000] as const
 const ROUNDS = 9
 /** Frameworks take seconds for 1,000 turns. */
-const SLOW_ROUNDS = 3
+const SLOW_ROUNDS = 5
 
 /** Microseconds per turn, by contender and by round. */
 type Taken = Map<string, number[]>
