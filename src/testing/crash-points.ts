@@ -98,7 +98,7 @@ function recordHooks(listener: PointListener): Hooks {
 
 function waitPoint(listener: PointListener): NonNullable<Hooks['BeforeWait']> {
   return async (event) => {
-    event.step = wrapStep(event.step, async (run, { id }) => {
+    event.step = wrapStep(event.step, async (run, { id, input }) => {
       const waiting = run()
       let open = true
       const over = waiting.then(
@@ -110,7 +110,8 @@ function waitPoint(listener: PointListener): NonNullable<Hooks['BeforeWait']> {
         },
       )
       await Promise.race([over, sleep(WAIT_OPENS)])
-      if (open) await listener.reach({ step: id, boundary: 'while-waiting' })
+      // A timer may be over by now, or not: its point is reached in either case, so that each run has the same.
+      if (open || input.type === 'timer') await listener.reach({ step: id, boundary: 'while-waiting' })
       const answer = await waiting
       await listener.reach({ step: id, boundary: 'after-record' })
       return answer

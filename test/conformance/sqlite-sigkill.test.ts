@@ -20,7 +20,7 @@ const POINTS = [
   '1/tool/2/send after-record',
 ]
 
-test('SIGKILL at a boundary of each kind: the run goes on', { timeout: 60_000 }, async () => {
+test('SIGKILL at a boundary of each kind: the run goes on', { timeout: 180_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-sigkill-'))
   const path = join(folder, 'runs.db')
   const effects = join(folder, 'world')
