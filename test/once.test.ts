@@ -236,7 +236,7 @@ describe('a once step', () => {
     const deployed = (...tools: ReturnType<typeof toolOf>[]) =>
       agentOf(script, { tools, use: [mapDurabilityPlugin(journal, answers)] }).run('go', { runId: 'r' })
     const { book, ran } = booking({ approval: true }, 0)
-    const [{ id }] = (await deployed(book)).waits as [{ readonly id: string }]
+    const id = (await deployed(book)).waits[0]?.id
     answers.set(`r ${id}`, { approved: true })
     expect(await failureOf(deployed())).toMatchObject({ code: 'TOOL_UNKNOWN' })
     expect(outputOf(await deployed(book))).toEqual({ type: 'text', value: 'booked now' })
