@@ -17,7 +17,8 @@ import type { World } from './world.ts'
 export interface CrashScenario {
   /**
    * A new agent, as a new process makes it, without a durability plugin. It must do the same each time: scripted models,
-   * tools without randomness. Tools may do what they do to the world that is given: the kit then counts it.
+   * tools without randomness. Tools may do what they do to the world that is given: the kit then counts it, and it is out of
+   * reach for a process that died. What else a tool was at goes on to its end, as if it had got there just before the crash.
    */
   readonly agent: (world: World) => TestAgent
   readonly input: RunInput

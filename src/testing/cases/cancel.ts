@@ -5,9 +5,9 @@ import { sleep } from '../life.ts'
 import type { Bench } from '../bench.ts'
 import type { CaseDefinition } from './case.ts'
 
-async function cancelRun({ engine }: Bench, reason: string): Promise<void> {
+async function cancelRun({ engine }: Bench, reason: string, runId: string = RUN_ID): Promise<void> {
   if (!engine.cancel) throw new Error('the engine claims cancelRunning, and the EngineUnderTest has no cancel()')
-  await engine.cancel(RUN_ID, reason)
+  await engine.cancel(runId, reason)
 }
 
 export const cancel: readonly CaseDefinition[] = [
@@ -51,6 +51,25 @@ export const cancel: readonly CaseDefinition[] = [
       const { status, reason } = await bench.run('pair')
       expectEqual({ status, reason }, { status: 'cancelled', reason: 'enough' }, 'the result of the run')
       expectEqual((await bench.effects()).length, 2, 'the number of effects: none after the cancel')
+    },
+  },
+  {
+    name: 'cancel: while it waits',
+    clause: 'A cancel ends a run that waits for a person, whether a process waits with it or not.',
+    requires: ['cancelRunning', 'waits'],
+    async run(bench) {
+      expectEqual((await bench.run('approvals')).status, 'waiting', 'the status at first')
+      await cancelRun(bench, 'enough')
+      const { status, reason } = await bench.run('approvals')
+      expectEqual({ status, reason }, { status: 'cancelled', reason: 'enough' }, 'the result of the run')
+      const process = await bench.start('approvals')
+      const blocked = process.run('go', { runId: 'blocked', onWait: 'block' })
+      // Until it waits, and a little longer.
+      await sleep(50)
+      await cancelRun(bench, 'enough', 'blocked')
+      expectEqual((await blocked).status, 'cancelled', 'the status of the run that blocked')
+      await process.stop()
+      expectEqual(await bench.effects(), [], 'what was done')
     },
   },
 ]

@@ -8,6 +8,7 @@ import { flat, keepsText, notPinned, saysOnce, takesAll, takesLess } from './ste
 import {
   anyAnswer,
   consumes,
+  deafWaits,
   forgetsCancels,
   lastAnswerWins,
   neverBlocks,
@@ -46,6 +47,7 @@ export const FAULTY_ENGINES: readonly FaultyEngine[] = [
   sleepsAnew,
   notesCancels,
   forgetsCancels,
+  deafWaits,
   flat,
   saysOnce,
   takesLess,

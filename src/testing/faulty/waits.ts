@@ -153,3 +153,12 @@ export const forgetsCancels: FaultyEngine = faulty(
     }
   },
 )
+
+/** Looks for an answer, and for nothing else. */
+export const deafWaits: FaultyEngine = faultyPlaces(
+  'hears no cancel while it waits',
+  ['cancel: while it waits'],
+  () => (places) => ({
+    wait: (step, run) => places.wait?.(step, { ...run, signal: new AbortController().signal }) ?? step,
+  }),
+)
