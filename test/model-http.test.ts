@@ -1,5 +1,5 @@
 /** A real provider package against a real server: what its streams and errors look like is not ours to say. */
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -15,7 +15,9 @@ let asked: { messages?: unknown; tools?: unknown; stream?: unknown }[] = []
 let closed = 0
 let model: AnyLanguageModel
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => void reply(request, response))
+
+async function reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let body = ''
   for await (const piece of request) body += piece
   asked.push(JSON.parse(body) as object)
@@ -29,7 +31,7 @@ const server = createServer(async (request, response) => {
   for (const event of answer.events)
     response.write(`data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`)
   if (!answer.open) response.end()
-})
+}
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
