@@ -132,6 +132,33 @@ const found: { readonly [what: string]: Script } = {
       },
     ],
   },
+  'an approval is bound to the input that a hook changed since': {
+    ...base,
+    agents: [
+      {
+        ...idle,
+        turns: [{ calls: [call, call] }],
+        rules: [
+          { on: 'call', turn: 0, index: 0, plugin: 0, does: { type: 'interrupt', caught: false, twice: false } },
+          { on: 'call', turn: 0, index: 1, plugin: 0, does: { type: 'input' } },
+        ],
+      },
+    ],
+    tools: [{ approval: 'always', retry: 1 }],
+  },
+  'a task is answered for the input that a hook changed since': {
+    ...base,
+    agents: [
+      {
+        ...idle,
+        turns: [{ calls: [call, call] }],
+        rules: [
+          { on: 'call', turn: 0, index: 0, plugin: 0, does: { type: 'interrupt', caught: false, twice: false } },
+          { on: 'call', turn: 0, index: 1, plugin: 0, does: { type: 'task', fails: false } },
+        ],
+      },
+    ],
+  },
   'a careless wrapper around a once step that was lost': {
     ...base,
     agents: [

@@ -143,6 +143,11 @@ function see({ run }: HookEvents[HookName], where: string, what: unknown): void 
   run.state = { ...state, seen: { ...state.seen, [where]: JSON.parse(JSON.stringify(what ?? null)) } }
 }
 
+/** What was answered or given so far; a suspension that was caught is neither. */
+function answersIn({ seen }: State): number {
+  return Object.values(seen).filter((what) => what !== 'caught').length
+}
+
 function fits({ turn, index }: Rule, event: HookEvents[HookName]): boolean {
   if (turn !== 0 && turn !== event.run.turn) return false
   const step = (event as { readonly step?: Step }).step
@@ -186,7 +191,7 @@ async function act(
     case 'compact':
       return event.run.compact()
     case 'input':
-      event.step = changed(step, Object.keys((event.run.state as State).seen).length)
+      event.step = changed(step, answersIn(event.run.state))
       return
     case 'interrupt':
       return interrupt(event, does, `${name}-${index}`)
@@ -261,7 +266,7 @@ async function interrupt(event: Before, does: Action & { readonly type: 'interru
 
 async function look(process: Process, event: Before, fails: boolean, where: string): Promise<void> {
   const at = `${event.step.id} ${where}`
-  const seen = Object.keys((event.run.state as State).seen).length
+  const seen = answersIn(event.run.state)
   try {
     const found = (await event.task('look', { where: at, fails, seen })) as { readonly seen: number }
     if (found.seen !== seen) process.world.broken.push(`${at}: asked with ${seen}, answered for ${found.seen}`)

@@ -224,6 +224,25 @@ const rule: fc.Arbitrary<Rule> = fc.oneof(
   { weight: 2, arbitrary: actions('task', [3, plain('slow')], [1, plain('deny')], [2, retry]) },
 )
 
+/** A hook that changes or asks something else once a person has answered what it asked before an earlier call. */
+const pair: fc.Arbitrary<readonly Rule[]> = fc
+  .record({
+    turn: often(0, [2, 1], [1, 2]),
+    plugin: fc.integer({ min: 0, max: 1 }),
+    later: fc.constantFrom<Action[]>({ type: 'input' }, { type: 'task', fails: false }),
+  })
+  .map(({ turn, plugin, later }) => [
+    { on: 'call', turn, index: 0, plugin, does: { type: 'interrupt', caught: false, twice: false } },
+    { on: 'call', turn, index: 1, plugin, does: later },
+  ])
+
+const rules: fc.Arbitrary<readonly Rule[]> = fc
+  .array(
+    fc.oneof({ weight: 8, arbitrary: rule.map((one): readonly Rule[] => [one]) }, { weight: 1, arbitrary: pair }),
+    { maxLength: 4 },
+  )
+  .map((groups) => groups.flat())
+
 const agent: fc.Arbitrary<AgentScript> = fc
   .record({
     turns: fc.array(turn, { maxLength: 3 }),
@@ -231,7 +250,7 @@ const agent: fc.Arbitrary<AgentScript> = fc
     output: maybe(fc.integer({ min: 0, max: 2 }), 6),
     compact: maybe(fc.integer({ min: 2, max: 6 }), 5),
     approval: often(false, [2, true]),
-    rules: fc.array(rule, { maxLength: 4 }),
+    rules,
   })
   .map((value) => compactRecord(value) as AgentScript)
 
