@@ -73,6 +73,7 @@ export {
   type TaskRequest,
   type ToolRequest,
 } from './plugin.ts'
+export { runPinned } from './pinned.ts'
 export { resultOf } from './result.ts'
 export type {
   AgentRuns,

@@ -1,0 +1,190 @@
+/** The worker's side of a step: one function under the names of all steps of all registered agents. */
+import type { AgentSpec, ErrorJson, PayloadStore, StepRecord, StreamSink } from '../../index.ts'
+import {
+  digest,
+  errorToJson,
+  executeStep,
+  executionId,
+  fingerprint,
+  HoldfastError,
+  isHoldfastError,
+} from '../../index.ts'
+import type { Json } from '../../index.ts'
+import { Conversations, conversationOf } from './conversations.ts'
+import { onStopHere, pinnedHere } from './here.ts'
+import type { CancelRow, Pinned, RunRow, StepCall, StepReply } from './protocol.ts'
+import { cancelKey, MAX_OUTPUT, PROTOCOL, runKey, sizeOf, startedKey } from './protocol.ts'
+import type { Store } from './store.ts'
+import type { WorkerAgent } from './workflow.ts'
+
+export interface ActivityOptions {
+  readonly agents: readonly WorkerAgent[]
+  readonly streams?: StreamSink
+  readonly payloads?: PayloadStore
+  /** Milliseconds between looks whether the run was cancelled. */
+  readonly cancelInterval: number
+  /** Letters of JSON of conversations that are remembered. */
+  readonly remember: number
+}
+
+/** For how long, in milliseconds, a step that is done here is not done again where Dapr did not get what it gave. */
+const DONE = 60_000
+const MANY = 200
+
+export class StepActivities {
+  readonly #store: Store
+  readonly #options: ActivityOptions
+  readonly #agents: ReadonlyMap<string, WorkerAgent>
+  readonly #conversations: Conversations
+  readonly #running = new Map<string, Promise<StepReply>>()
+
+  constructor(store: Store, options: ActivityOptions) {
+    this.#store = store
+    this.#options = options
+    this.#agents = new Map(options.agents.map((agent) => [agent.name, agent]))
+    this.#conversations = new Conversations(store, options.remember)
+  }
+
+  /** Joins what runs here already: after a restart of daprd the same attempt is asked for again. */
+  execute(call: StepCall): Promise<StepReply> {
+    const key = `${call.nonce} ${executionId(call.step)} ${call.attempt}`
+    const known = this.#running.get(key)
+    if (known) return known
+    const running = this.#reply(call)
+    this.#running.set(key, running)
+    void running.then((reply) => {
+      if (!('record' in reply)) this.#running.delete(key)
+      else setTimeout(() => this.#running.delete(key), DONE).unref()
+      const [oldest] = this.#running.keys()
+      if (this.#running.size > MANY && oldest !== undefined) this.#running.delete(oldest)
+    })
+    return running
+  }
+
+  async #reply(call: StepCall): Promise<StepReply> {
+    const { nonce } = call
+    const stop = new AbortController()
+    let cancelled: CancelRow | undefined
+    const look = async (): Promise<void> => {
+      cancelled ??= await this.#store.get<CancelRow>(cancelKey(nonce))
+      if (cancelled) stop.abort()
+    }
+    const off = onStopHere(nonce, () => stop.abort())
+    const timer = setInterval(() => void look().catch(() => {}), this.#options.cancelInterval)
+    try {
+      await look()
+      if (cancelled) return { cancelled }
+      return { record: fitting(call, await this.#execute(call, stop.signal)) }
+    } catch (error) {
+      if (stop.signal.aborted) return { cancelled: cancelled ?? {} }
+      const json = errorToJson(error, 'ENGINE_UNAVAILABLE')
+      if (!isHoldfastError(error) || ELSEWHERE.has(json.code)) return { lacking: json }
+      if (json.kind === 'retryable') return { failed: json }
+      return { record: { of: fingerprint(call.step), error: json } }
+    } finally {
+      clearInterval(timer)
+      off()
+    }
+  }
+
+  async #execute(call: StepCall, signal: AbortSignal): Promise<StepRecord> {
+    const { step, nonce, attempt, runId } = call
+    const agent = this.#agents.get(call.root)
+    if (call.version !== PROTOCOL || !agent) throw notHere(call)
+    const { spec, context } = await this.#pinned(call, agent)
+    const conversation = conversationOf(call)
+    const before = conversation ? await this.#conversations.before(call, conversation.base) : []
+    if (
+      step.policy.effect === 'once' &&
+      !(await this.#store.first(startedKey(nonce, executionId(step)), { attempt }))
+    ) {
+      return { of: fingerprint(step), error: unknownOutcome(step.id) }
+    }
+    const { streams, payloads } = this.#options
+    const kept = conversation && this.#conversations.keep(call, conversation, before)
+    kept?.catch(() => {})
+    const record = await executeStep(agent, step, {
+      runId,
+      agent: call.agent,
+      spec,
+      context,
+      messages: () => before,
+      retries: 'engine',
+      attempt,
+      signal,
+      ...(streams && { streams }),
+      ...(payloads && { payloads }),
+    })
+    await kept
+    return record
+  }
+
+  async #pinned({ nonce, spec, runId, agent: name, pinned }: StepCall, agent: WorkerAgent): Promise<Pinned> {
+    const here = pinned ?? pinnedHere.get(`${nonce} ${spec}`)
+    if (here) return here
+    const row = await this.#store.get<RunRow>(runKey(runId))
+    const start = row?.nonce === nonce ? row.start : undefined
+    const found = start && [start.spec, agent.definition.spec].map((one) => named(one, name, spec)).find((one) => one)
+    if (!found) throw unpinned(runId)
+    const known = { spec: found, context: start.context ?? null }
+    pinnedHere.set(`${nonce} ${spec}`, known)
+    return known
+  }
+}
+
+/** What says that nothing was done, and that it can be done later or elsewhere. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['TOOL_UNKNOWN', 'MODEL_UNKNOWN', 'TASK_UNKNOWN', 'ENGINE_UNAVAILABLE'])
+
+/** The spec of an agent in a tree. */
+function named(spec: AgentSpec, name: string, of: string): AgentSpec | undefined {
+  if (spec.name === name && digest(spec as unknown as Json) === of) return spec
+  for (const { agent } of spec.tools) {
+    const found = agent && named(agent, name, of)
+    if (found) return found
+  }
+  return undefined
+}
+
+/** A record that Dapr takes. What was done is not denied: a model that is told of a failure would do it again. */
+function fitting({ step }: StepCall, record: StepRecord): StepRecord {
+  const size = sizeOf(record)
+  if (size <= MAX_OUTPUT) return record
+  const ran = record.error === undefined
+  const what = ran ? 'was done, and what it gave' : 'failed, and its error'
+  const error: ErrorJson = {
+    code: 'PAYLOAD_TOO_LARGE',
+    kind: 'terminal',
+    message: `step ${step.id} ${what} has ${size} bytes of JSON, and ${MAX_OUTPUT} are taken: give a reference in its place.`,
+    details: { step: step.id, ran, size, limit: MAX_OUTPUT },
+  }
+  return { of: record.of, error }
+}
+
+function unknownOutcome(id: string): ErrorJson {
+  return {
+    code: 'OUTCOME_UNKNOWN',
+    kind: 'terminal',
+    message: `step ${id} had started, and its worker did not say how it ended: whether it took effect is not known`,
+    details: { step: id },
+  }
+}
+
+function notHere({ root, version }: StepCall): HoldfastError {
+  return new HoldfastError({
+    code: 'TOOL_UNKNOWN',
+    kind: 'retryable',
+    message:
+      version === PROTOCOL
+        ? `this worker has no agent '${root}'. Add it to registerAgents(runtime, agents).`
+        : `this worker has protocol ${PROTOCOL} of Holdfast, and the run has ${version}. Deploy one that knows it.`,
+  })
+}
+
+function unpinned(runId: string): HoldfastError {
+  return new HoldfastError({
+    code: 'ENGINE_UNAVAILABLE',
+    kind: 'retryable',
+    message: `what run '${runId}' was started with is not in the state store. Do all workers use the same store?`,
+    details: { runId },
+  })
+}

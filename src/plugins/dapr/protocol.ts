@@ -1,0 +1,138 @@
+/**
+ * What crosses between workflow, worker and client, and the keys of the rows in the state store. A wire format: runs in
+ * flight have it in their histories, so it only grows, and a change of meaning is a new `PROTOCOL`.
+ */
+import type {
+  AgentSpec,
+  ErrorJson,
+  Json,
+  Message,
+  OpenWait,
+  RunInput,
+  StepDescriptor,
+  StepRecord,
+} from '../../index.ts'
+
+export const PROTOCOL = 1
+/** The name of the ready-made workflow. */
+export const WORKFLOW = 'holdfast.agent'
+/** The name of the one event that wakes a run. */
+export const EVENT = 'holdfast'
+/** Names of activities of our own. */
+export const ANSWER = 'holdfast.answer'
+export const PAGE = 'holdfast.page'
+
+/** Bytes of JSON. Dapr hangs with an activity's input over 2 MB and output over 4 MB, and refuses a workflow's over 4 MB. */
+export const MAX_INPUT = 1_900_000
+export const MAX_OUTPUT = 1_900_000
+export const MAX_START = 3_800_000
+/** Letters of JSON that a workflow gives as its output; a longer result goes into pages of this size. */
+export const PAGE_LETTERS = 600_000
+
+/** The argument of the ready-made workflow. */
+export interface AgentWorkflowInput {
+  readonly version: number
+  readonly spec: AgentSpec
+  readonly input: RunInput
+  readonly context?: Json
+  readonly messages?: readonly Message[]
+  /** Tells this run from an earlier one with the same id that was deleted. */
+  readonly nonce: string
+}
+
+/** The argument of an activity that executes a step. */
+export interface StepCall {
+  readonly version: number
+  readonly runId: string
+  readonly nonce: string
+  /** The agent that the worker has registered. */
+  readonly root: string
+  /** The agent whose step it is: `root`, or a sub-agent of it. */
+  readonly agent: string
+  /** Digest of the agent's spec, as it is pinned in the run. */
+  readonly spec: string
+  /** Where the run has no row that has them. */
+  readonly pinned?: Pinned
+  readonly step: StepDescriptor
+  readonly attempt: number
+}
+
+export interface Pinned {
+  readonly spec: AgentSpec
+  readonly context: Json
+}
+
+/** What an activity says of a step. */
+export type StepReply =
+  | { readonly record: StepRecord }
+  /** The step's own failure, which is worth another attempt. */
+  | { readonly failed: ErrorJson }
+  /** Nothing was done: this worker does not know it, or lacks what it needs. */
+  | { readonly lacking: ErrorJson }
+  | { readonly cancelled: CancelRow }
+
+export interface AnswerCall {
+  readonly key: string
+  /** Nobody answered in time: close the wait, if it is open still. */
+  readonly timedOut?: true
+}
+
+export interface PageCall {
+  readonly key: string
+  readonly text: string
+}
+
+/** The payload of {@link EVENT}. */
+export type RunEvent =
+  | { readonly type: 'answer'; readonly waitId: string }
+  | { readonly type: 'cancel'; readonly reason?: string }
+  | { readonly type: 'wake' }
+
+/** The workflow's custom status. */
+export interface LiveStatus {
+  readonly agent: string
+  readonly status: 'running' | 'waiting' | 'blocked' | 'failed'
+  readonly waits: readonly OpenWait[]
+  readonly error?: ErrorJson
+}
+
+/** The workflow's output: the result, or where it is. */
+export type WorkflowOutput = { readonly result: Json } | { readonly pages: number }
+
+/** What the row of a run has. */
+export interface RunRow {
+  readonly agent: string
+  readonly nonce: string
+  /** Digest of what it was started with. */
+  readonly input: string
+  readonly start: AgentWorkflowInput
+  readonly createdAt: string
+  /** The run that was started before this one, in the same part of the index. */
+  readonly before?: string
+  readonly deleted?: true
+}
+
+export type AnswerRow = { readonly answer: Json } | { readonly timedOut: true }
+
+export interface CancelRow {
+  readonly reason?: string
+}
+
+/** A part of a conversation, under the digest of all up to its end. */
+export interface ConversationRow {
+  readonly before: { readonly length: number; readonly digest: string }
+  readonly messages: readonly Message[]
+}
+
+export const runKey = (runId: string): string => `holdfast/run/${runId}`
+export const indexKey = (part: number): string => `holdfast/index/${part}`
+export const answerKey = (nonce: string, waitId: string): string => `holdfast/answer/${nonce}/${waitId}`
+export const cancelKey = (nonce: string): string => `holdfast/cancel/${nonce}`
+export const startedKey = (nonce: string, execution: string): string => `holdfast/started/${nonce}/${execution}`
+export const conversationKey = (nonce: string, digest: string): string => `holdfast/messages/${nonce}/${digest}`
+export const pageKey = (nonce: string, page: number): string => `holdfast/result/${nonce}/${page}`
+
+/** Bytes of a value as JSON. */
+export function sizeOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value) ?? '')
+}

@@ -1,0 +1,243 @@
+/** One run on Dapr. */
+import type { DaprWorkflowClient, WorkflowState } from '@dapr/dapr'
+import { WorkflowRuntimeStatus } from '@dapr/dapr'
+import type { RunHandle, RunResult, RunStatus, RunStatusName, StreamChunk, StreamSink } from '../../index.ts'
+import { errorFromJson, HoldfastError, isHoldfastError, toJson, validateAnswer } from '../../index.ts'
+import type { AnswerRow, CancelRow, LiveStatus, RunEvent, RunRow, WorkflowOutput } from './protocol.ts'
+import { answerKey, cancelKey, EVENT, pageKey, runKey } from './protocol.ts'
+import type { Store } from './store.ts'
+import { unavailable } from './store.ts'
+
+export interface DaprRunOptions {
+  readonly runId: string
+  readonly store: Store
+  readonly workflows: DaprWorkflowClient
+  readonly streams: StreamSink | undefined
+  readonly patience: number
+}
+
+export interface Look extends RunStatus {
+  readonly updatedAt: Date
+  readonly state?: WorkflowState
+}
+
+/** Milliseconds between looks at a run whose end is waited for, and between attempts to wake one that is held. */
+const LOOK = 50
+const WAKE = 5_000
+
+export class DaprRun implements RunHandle {
+  readonly runId: string
+  readonly #options: DaprRunOptions
+  #woken = 0
+
+  constructor(options: DaprRunOptions) {
+    this.runId = options.runId
+    this.#options = options
+  }
+
+  async status(): Promise<RunStatus> {
+    const { runId, agent, status, waits, error } = await this.look()
+    if (status === 'blocked') await this.#wake()
+    return { runId, agent, status, waits, ...(error && { error }) }
+  }
+
+  /** What is known of it, in one look. */
+  async look(): Promise<Look> {
+    const { runId } = this
+    const state = await this.#state()
+    const row = state ? undefined : await this.#row()
+    // It was started a moment ago, or who started it died in the middle.
+    if (!state && !row) throw notFound(runId)
+    if (!state) return { runId, agent: row?.agent ?? '', status: 'running', waits: [], updatedAt: new Date() }
+    const live = statusOf(state)
+    const agent = live?.agent || (await this.#row())?.agent || state.name
+    return { runId, agent, updatedAt: state.lastUpdatedAt, state, ...(await this.#standing(state, live)) }
+  }
+
+  async result(): Promise<RunResult> {
+    for (let gone = 0; ; await pause(LOOK)) {
+      try {
+        const { status, state, error } = await this.look()
+        gone = 0
+        if (status === 'blocked') await this.#wake()
+        if (error && status === 'failed') throw errorFromJson(error)
+        if (state && ENDED.has(state.runtimeStatus)) return await this.#resultOf(state)
+      } catch (error) {
+        if (!isHoldfastError(error, 'ENGINE_UNAVAILABLE')) throw error
+        gone ||= Date.now()
+        if (Date.now() - gone > this.#options.patience) throw error
+      }
+    }
+  }
+
+  async respond(waitId: string, answer: unknown): Promise<void> {
+    const { runId } = this
+    const { store } = this.#options
+    const { status, waits } = await this.look()
+    const key = answerKey(await this.#nonce(), waitId)
+    const wait = waits.find(({ id }) => id === waitId)
+    const row = await store.get<AnswerRow>(key)
+    if (row) {
+      // Whoever answered may have died before the run was told.
+      if (wait) await this.#raise({ type: 'answer', waitId })
+      throw 'answer' in row ? answered(waitId) : notAsked(runId, waitId, 'nobody answered in time')
+    }
+    if (!wait) throw notAsked(runId, waitId, `the run's status is '${status}'`)
+    const checked = validateAnswer(wait.input, toJson(answer, `the answer to '${waitId}'`))
+    if (!(await store.first(key, { answer: checked }))) throw answered(waitId)
+    await this.#raise({ type: 'answer', waitId })
+  }
+
+  async cancel(reason?: string): Promise<void> {
+    const { state } = await this.look()
+    // Of a run that has ended nothing is left to be cancelled.
+    if (state && ENDED.has(state.runtimeStatus)) return
+    const row: CancelRow = reason === undefined ? {} : { reason }
+    await this.#options.store.first(cancelKey(await this.#nonce()), row)
+    await this.#raise({ type: 'cancel', ...row })
+  }
+
+  events(options: { readonly from?: string; readonly signal?: AbortSignal } = {}): AsyncIterable<StreamChunk> {
+    const { streams } = this.#options
+    if (streams) return streams.read(this.runId, options.from, options.signal)
+    throw new HoldfastError({
+      code: 'UNSUPPORTED',
+      message: 'daprRuns() has no streams to read. Give it the StreamSink that the workers publish to: { streams }.',
+    })
+  }
+
+  async #standing(
+    state: WorkflowState,
+    live: LiveStatus | undefined,
+  ): Promise<Pick<RunStatus, 'status' | 'waits' | 'error'>> {
+    switch (state.runtimeStatus) {
+      case WorkflowRuntimeStatus.COMPLETED:
+        return { status: await this.#endOf(state), waits: [] }
+      case WorkflowRuntimeStatus.TERMINATED:
+        return { status: 'cancelled', waits: [] }
+      case WorkflowRuntimeStatus.FAILED:
+        return { status: 'failed', waits: [], error: live?.error ?? failureOf(state) }
+      default:
+        return {
+          status: live?.status ?? 'running',
+          waits: live?.waits ?? [],
+          ...(live?.error && { error: live.error }),
+        }
+    }
+  }
+
+  async #endOf(state: WorkflowState): Promise<RunStatusName> {
+    const { status } = await this.#resultOf(state)
+    return status
+  }
+
+  async #resultOf(state: WorkflowState): Promise<RunResult> {
+    const output = JSON.parse(state.serializedOutput ?? 'null') as WorkflowOutput | null
+    if (!output || !('result' in output || 'pages' in output)) throw ended(this.runId, state)
+    const text = 'pages' in output ? await this.#pages(output.pages) : undefined
+    const result = (text === undefined ? (output as { result: unknown }).result : JSON.parse(text)) as RunResult
+    return { ...result, state: { ...result.state, messages: result.messages } }
+  }
+
+  async #pages(count: number): Promise<string> {
+    const nonce = await this.#nonce()
+    const pages = Array.from({ length: count }, (_, page) =>
+      this.#options.store.get<{ text: string }>(pageKey(nonce, page)),
+    )
+    return (await Promise.all(pages)).map((page) => page?.text ?? '').join('')
+  }
+
+  async #state(): Promise<WorkflowState | undefined> {
+    try {
+      return await this.#options.workflows.getWorkflowState(this.runId, true)
+    } catch (error) {
+      throw unavailable(error, `run '${this.runId}' can't be looked at`)
+    }
+  }
+
+  async #row(): Promise<RunRow | undefined> {
+    const row = await this.#options.store.get<RunRow>(runKey(this.runId))
+    return row?.deleted ? undefined : row
+  }
+
+  /** A workflow of the app's own has no row, and is known by its id. */
+  async #nonce(): Promise<string> {
+    return (await this.#row())?.nonce ?? this.runId
+  }
+
+  async #raise(event: RunEvent): Promise<void> {
+    try {
+      await this.#options.workflows.raiseEvent(this.runId, EVENT, event)
+    } catch (error) {
+      throw unavailable(error, `run '${this.runId}' could not be told`)
+    }
+  }
+
+  /** A run that is held looks again when something happens: a fixed worker may be there. */
+  async #wake(): Promise<void> {
+    if (Date.now() - this.#woken < WAKE) return
+    this.#woken = Date.now()
+    await this.#raise({ type: 'wake' })
+  }
+}
+
+const ENDED: ReadonlySet<WorkflowRuntimeStatus> = new Set([
+  WorkflowRuntimeStatus.COMPLETED,
+  WorkflowRuntimeStatus.FAILED,
+  WorkflowRuntimeStatus.TERMINATED,
+])
+
+function statusOf({ customStatus }: WorkflowState): LiveStatus | undefined {
+  if (!customStatus) return undefined
+  try {
+    const once: unknown = JSON.parse(customStatus)
+    const parsed: unknown = typeof once === 'string' ? JSON.parse(once) : once
+    return typeof parsed === 'object' && parsed !== null && 'waits' in parsed ? (parsed as LiveStatus) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function failureOf({ workflowFailureDetails }: WorkflowState): NonNullable<RunStatus['error']> {
+  const message = workflowFailureDetails?.getErrorMessage() ?? 'the workflow failed'
+  return { code: 'HOOK_FAILED', kind: 'terminal', message }
+}
+
+function ended(runId: string, { runtimeStatus }: WorkflowState): HoldfastError {
+  const stopped = runtimeStatus === WorkflowRuntimeStatus.TERMINATED
+  return new HoldfastError({
+    code: stopped ? 'CANCELLED' : 'UNSUPPORTED',
+    message: stopped
+      ? `the workflow of run '${runId}' was terminated.`
+      : `the workflow of run '${runId}' gave something else than the result of a run: it is one of the app's own.`,
+    details: { runId },
+  })
+}
+
+export function notFound(runId: string): HoldfastError {
+  return new HoldfastError({
+    code: 'RUN_NOT_FOUND',
+    message: `run '${runId}' is not known to this daprd's app, or it was deleted.`,
+    details: { runId },
+  })
+}
+
+function answered(waitId: string): HoldfastError {
+  return new HoldfastError({
+    code: 'WAIT_ANSWERED',
+    message: `'${waitId}' has an answer already: nothing was changed.`,
+    details: { waitId },
+  })
+}
+
+function notAsked(runId: string, waitId: string, why: string): HoldfastError {
+  return new HoldfastError({
+    code: 'WAIT_NOT_FOUND',
+    message: `run '${runId}' does not wait for '${waitId}': ${why}.`,
+    details: { runId, waitId },
+  })
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}

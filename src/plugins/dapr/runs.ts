@@ -1,0 +1,145 @@
+/** The runs of agents on Dapr: start, list, delete. */
+import { randomUUID } from 'node:crypto'
+import type { DaprClient } from '@dapr/dapr'
+import { CommunicationProtocolEnum, DaprWorkflowClient } from '@dapr/dapr'
+import type { AgentRuns, Json, RunHandle, RunInput, RunnableAgent, StartOptions, StreamSink } from '../../index.ts'
+import { digest, HoldfastError, toJson } from '../../index.ts'
+import type { AgentWorkflowInput, RunRow } from './protocol.ts'
+import { MAX_START, PROTOCOL, runKey, sizeOf, WORKFLOW } from './protocol.ts'
+import { DaprRun, notFound } from './run-handle.ts'
+import { addRun, allRuns, removeRun } from './run-index.ts'
+import { Store, unavailable } from './store.ts'
+
+export interface DaprRunsOptions {
+  /** The state store's name, the same as the workers'. Default: `statestore`. */
+  readonly stateStore?: string
+  /** For the workflows. Default: one for the daprd that `client` talks to, which then has to do so over gRPC. */
+  readonly workflows?: DaprWorkflowClient
+  /** What the workers publish to, if this process can read it: for `events()`. */
+  readonly streams?: StreamSink
+  /** Milliseconds for which `result()` bears that daprd is not there. Default: 60,000. */
+  readonly patience?: number
+}
+
+/** The runs of agents, through a daprd of the workers' app. A run's id is its workflow's instance id. */
+export function daprRuns(client: DaprClient, options: DaprRunsOptions = {}): AgentRuns {
+  const store = new Store(client, options.stateStore ?? 'statestore')
+  const workflows = options.workflows ?? workflowsOf(client)
+  const { streams, patience = 60_000 } = options
+  const get = (runId: string): DaprRun => new DaprRun({ runId, store, workflows, streams, patience })
+  return {
+    get,
+    async start(agent, input, start): Promise<RunHandle> {
+      await startRun(store, workflows, agent, input, start)
+      return get(start.runId)
+    },
+    async *list(filter = {}) {
+      for await (const { runId, row } of allRuns(store)) {
+        if (filter.agent !== undefined && row.agent !== filter.agent) continue
+        const { status, updatedAt } = await get(runId).look()
+        if (filter.status !== undefined && status !== filter.status) continue
+        yield { runId, agent: row.agent, status, createdAt: new Date(row.createdAt), updatedAt }
+      }
+    },
+    async delete(runId) {
+      const row = await store.get<RunRow>(runKey(runId))
+      if (!row || row.deleted) throw notFound(runId)
+      await purge(workflows, runId)
+      await removeRun(store, runId, row)
+    },
+  }
+}
+
+async function startRun(
+  store: Store,
+  workflows: DaprWorkflowClient,
+  agent: RunnableAgent,
+  input: RunInput,
+  { runId, context, messages, workflow }: StartOptions,
+): Promise<void> {
+  if (workflow !== undefined) throw ownWorkflow(workflow)
+  const what = toJson({ input, context, messages }, `start of run '${runId}'`) as unknown as Pick<
+    AgentWorkflowInput,
+    'input' | 'context' | 'messages'
+  >
+  const start: AgentWorkflowInput = { ...what, version: PROTOCOL, spec: agent.describe(), nonce: randomUUID() }
+  const size = sizeOf(start)
+  if (size > MAX_START) throw tooLarge(runId, size)
+  const row: RunRow = {
+    agent: agent.name,
+    nonce: start.nonce,
+    input: digest([agent.name, what as unknown as Json]),
+    start,
+    createdAt: new Date().toISOString(),
+  }
+  const known = await addRun(store, runId, row)
+  if (known && known.input !== row.input) throw conflict(runId)
+  // Of one that is known the workflow may be missing: who started it died before that.
+  if (known && (await stateOf(workflows, runId))) return
+  try {
+    await workflows.scheduleNewWorkflow(WORKFLOW, (known ?? row).start, runId)
+  } catch (error) {
+    // Two that start the same run at once: one of them is refused.
+    if (!(await stateOf(workflows, runId))) throw unavailable(error, `run '${runId}' could not be started`)
+  }
+}
+
+async function stateOf(workflows: DaprWorkflowClient, runId: string): Promise<unknown> {
+  try {
+    return await workflows.getWorkflowState(runId, false)
+  } catch (error) {
+    throw unavailable(error, `run '${runId}' can't be looked at`)
+  }
+}
+
+async function purge(workflows: DaprWorkflowClient, runId: string): Promise<void> {
+  try {
+    if (!(await workflows.getWorkflowState(runId, false))) return
+    await workflows.terminateWorkflow(runId, null).catch(() => {})
+    for (const until = Date.now() + 10_000; !(await workflows.purgeWorkflow(runId).catch(() => false)); ) {
+      if (!(await workflows.getWorkflowState(runId, false))) return
+      if (Date.now() > until) throw new Error('it does not end')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  } catch (error) {
+    throw unavailable(error, `run '${runId}' could not be deleted`)
+  }
+}
+
+function workflowsOf(client: DaprClient): DaprWorkflowClient {
+  const { daprHost, daprPort, daprApiToken, communicationProtocol } = client.options
+  if (communicationProtocol !== CommunicationProtocolEnum.GRPC) {
+    throw new HoldfastError({
+      code: 'CONFIG_INVALID',
+      message:
+        'daprRuns() needs a DaprClient over gRPC: new DaprClient({ communicationProtocol: CommunicationProtocolEnum.GRPC }), or ' +
+        'a DaprWorkflowClient of its own: daprRuns(client, { workflows }).',
+    })
+  }
+  return new DaprWorkflowClient({ daprHost, daprPort, ...(daprApiToken !== undefined && { daprApiToken }) })
+}
+
+function ownWorkflow(workflow: string): HoldfastError {
+  return new HoldfastError({
+    code: 'UNSUPPORTED',
+    message:
+      `daprRuns() starts runs of agents, with their hooks, and no workflow '${workflow}'. Start one of your own with ` +
+      'DaprWorkflowClient; get(its instance id) then tells and answers what its agents wait for.',
+  })
+}
+
+function conflict(runId: string): HoldfastError {
+  return new HoldfastError({
+    code: 'RUN_CONFLICT',
+    message: `run '${runId}' is known with another input. Take another runId, or give the input that it was started with.`,
+    details: { runId },
+  })
+}
+
+function tooLarge(runId: string, size: number): HoldfastError {
+  return new HoldfastError({
+    code: 'PAYLOAD_TOO_LARGE',
+    message: `what run '${runId}' is started with has ${size} bytes of JSON, and Dapr takes ${MAX_START}: give references in its place.`,
+    details: { runId, size, limit: MAX_START },
+  })
+}

@@ -1,0 +1,89 @@
+/** Dapr for one test file, with workers in this process. */
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CommunicationProtocolEnum, DaprClient, DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
+import type { AgentRuns } from 'holdfast'
+import type { DaprRunsOptions, RegisterOptions, Supervisor, WorkerAgent } from '../../../../src/plugins/dapr/index.ts'
+import { daprRuns, registerAgents, superviseRuntime } from '../../../../src/plugins/dapr/index.ts'
+import type { DaprApp, DaprCluster } from '../../../../tools/dapr/cluster.mjs'
+import { startCluster } from '../../../../tools/dapr/cluster.mjs'
+
+// The SDK tells each item of work.
+console.info = () => {}
+
+export interface DaprWorld {
+  readonly cluster: DaprCluster
+  /** An app of its own, which shares nothing with others. */
+  app(id?: string): Promise<AppWorld>
+  close(): Promise<void>
+}
+
+export interface AppWorld {
+  readonly daprd: DaprApp
+  readonly client: DaprClient
+  readonly workflows: DaprWorkflowClient
+  readonly runs: AgentRuns
+  /** A worker in this process. */
+  work(agents: readonly WorkerAgent[], options?: RegisterOptions & WorkOptions): Supervisor
+  close(): Promise<void>
+}
+
+export interface WorkOptions {
+  readonly register?: (runtime: WorkflowRuntime) => void
+  readonly log?: (line: string) => void
+}
+
+export async function daprWorld(): Promise<DaprWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-dapr-'))
+  const cluster = await startCluster(folder)
+  const apps: AppWorld[] = []
+  return {
+    cluster,
+    async app(id = `app-${randomUUID().slice(0, 8)}`) {
+      const app = appWorld(await cluster.app(id))
+      apps.push(app)
+      return app
+    },
+    async close() {
+      await Promise.all(apps.map((app) => app.close()))
+      await cluster.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export function clientOf({ host, grpcPort }: { readonly host: string; readonly grpcPort: number }): DaprClient {
+  return new DaprClient({
+    daprHost: host,
+    daprPort: String(grpcPort),
+    communicationProtocol: CommunicationProtocolEnum.GRPC,
+  })
+}
+
+function appWorld(daprd: DaprApp, options: DaprRunsOptions = {}): AppWorld {
+  const at = { daprHost: daprd.host, daprPort: String(daprd.grpcPort) }
+  const client = clientOf(daprd)
+  const workflows = new DaprWorkflowClient(at)
+  const supervisors: Supervisor[] = []
+  return {
+    daprd,
+    client,
+    workflows,
+    runs: daprRuns(client, { workflows, ...options }),
+    work(agents, { register, log = () => {}, ...rest } = {}) {
+      const runtime = new WorkflowRuntime(at)
+      registerAgents(runtime, agents, { client, ...rest })
+      register?.(runtime)
+      const supervisor = superviseRuntime(runtime, { log, interval: 100 })
+      supervisors.push(supervisor)
+      return supervisor
+    },
+    async close() {
+      await Promise.all(supervisors.map((supervisor) => supervisor.stop()))
+      await workflows.stop()
+      await daprd.kill()
+    },
+  }
+}

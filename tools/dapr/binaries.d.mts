@@ -1,0 +1,7 @@
+export interface DaprBinaries {
+  readonly daprd: string
+  readonly placement: string
+  readonly scheduler: string
+}
+
+export function daprBinaries(): DaprBinaries
