@@ -80,7 +80,7 @@ class StepExecution {
   }
 
   async run(): Promise<StepRecord> {
-    this.#beat(this.#failed)
+    // Not at once: most steps are over before the first is due, and each costs the server a write.
     const timer = setInterval(() => this.#beat(this.#failed), this.#around.heartbeatInterval)
     try {
       const record = fitting(this.#call.step, await this.#execute())

@@ -33,8 +33,8 @@ export const SINKS = 'holdfast'
 export const MAX_PAYLOAD = 1_900_000
 /** Bytes that are scheduled in one workflow task: over 4 MB the server ends the workflow. */
 export const MAX_TASK = 3_000_000
-/** Letters of one page of an answer to a Query: at most 1.2 MB, whatever they are. */
-export const PAGE = 400_000
+/** Bytes of JSON of one page of an answer to a Query. */
+const PAGE = 1_500_000
 
 /** How steps become activities; pinned in the run when it starts. Durations in milliseconds. */
 export interface TemporalRunOptions {
@@ -129,12 +129,16 @@ export interface RunMemo {
   readonly status: string
 }
 
-/** A page of a text, cut where no letter is torn apart. */
+/** A page of a text: as much as an answer takes, cut where no letter is torn apart. */
 export function pageOf(text: string, offset: number): string {
-  let end = Math.min(offset + PAGE, text.length)
-  const last = text.charCodeAt(end - 1)
-  if (end < text.length && last >= 0xd800 && last <= 0xdbff) end--
-  return text.slice(offset, end)
+  for (let letters = PAGE; ; letters = Math.floor(letters / 2)) {
+    let end = Math.min(offset + letters, text.length)
+    const last = text.charCodeAt(end - 1)
+    if (end < text.length && last >= 0xd800 && last <= 0xdbff) end--
+    const page = text.slice(offset, end)
+    // Quotes are escaped once more, and letters have up to three bytes.
+    if (sizeOf(page) <= PAGE) return page
+  }
 }
 
 /** Bytes of a value as JSON. */

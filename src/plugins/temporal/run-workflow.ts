@@ -5,8 +5,11 @@ import { temporalDurabilityPlugin } from './plugin.ts'
 import type { AgentWorkflowInput, MessagesPage } from './protocol.ts'
 import { pageOf, PROTOCOL, RESULT_MESSAGES, sizeOf } from './protocol.ts'
 
-/** Bytes of messages that a workflow's result has; of a longer conversation they are asked for. */
-const RESULT = 1_000_000
+/**
+ * Bytes of messages that a workflow's result has. Those of a longer conversation are asked for, for which a worker has to
+ * replay all of it: the limit is as near to the server's as it can be.
+ */
+const RESULT = 1_700_000
 
 const resultMessages = defineQuery<MessagesPage, [number]>(RESULT_MESSAGES)
 
