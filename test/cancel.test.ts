@@ -103,6 +103,22 @@ describe('a cancel by the signal of the run', () => {
     expect(model.calls).toHaveLength(0)
   })
 
+  it('of a run that nobody runs leaves it all that is recorded of it', async () => {
+    const journal = new Map<string, string>()
+    const script = [call('quick'), call('asked'), text('done')]
+    const tools = [toolOf('quick'), toolOf('asked', { approval: true })]
+    const run = (signal?: AbortSignal) =>
+      agentOf(script, { tools, use: [mapDurabilityPlugin(journal)] }).run('go', {
+        runId: 'r',
+        ...(signal && { signal }),
+      })
+    const waiting = await run()
+    const cancelled = await run(AbortSignal.abort('enough'))
+    expect(cancelled).toMatchObject({ status: 'cancelled', reason: 'enough', turns: 2, usage: waiting.usage })
+    expect(cancelled.messages.slice(0, 4)).toEqual(waiting.messages)
+    expect(cancelled.messages).toHaveLength(5)
+  })
+
   it('before the run starts on an engine is a cancelled run too', async () => {
     const agent = agentOf([text('x')], { use: [mapDurabilityPlugin(new Map())] })
     expect(await agent.run('go', { signal: AbortSignal.abort('early') })).toMatchObject({

@@ -54,6 +54,7 @@ export class RunContext {
   /** Waits that nobody has answered: why the run is suspended. */
   openWaits: OpenWait[] = []
   readonly #kept = new Map<string, Kept>()
+  #cancelledHere = false
   #live: boolean
 
   constructor(setup: RunSetup) {
@@ -90,6 +91,20 @@ export class RunContext {
 
   wentLive(): void {
     this.#live = true
+  }
+
+  /** A hook cancels the run: on replay at the same place. */
+  cancelHere(reason: string): void {
+    this.#cancelledHere = true
+    this.cancellation.cancel(reason)
+  }
+
+  /**
+   * Why the run is to stop now. A cancel from outside waits until what is recorded is replayed: of a run that was cancelled
+   * while nobody ran it, nothing that it had is lost.
+   */
+  get cancelled(): HoldfastError | undefined {
+    return this.#cancelledHere || this.phase === 'live' ? this.cancellation.error : undefined
   }
 
   kept(id: string): Json | undefined {
@@ -234,8 +249,8 @@ export class Frame {
 
   /** @throws `CANCELLED` once the run is cancelled */
   checkCancelled(): void {
-    const { error } = this.run.cancellation
-    if (error) throw error
+    const { cancelled } = this.run
+    if (cancelled) throw cancelled
   }
 }
 

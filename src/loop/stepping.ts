@@ -70,7 +70,7 @@ class BeforeView<K extends StepKind> {
     this.#slot = slot
     this.#plugin = plugin
     this.run = frame.viewFor(plugin)
-    this.cancelRun = (reason) => frame.run.cancellation.cancel(reason)
+    this.cancelRun = (reason) => frame.run.cancelHere(reason)
     this.denyStep = (reason) => {
       slot.denied ??= reason
     }
