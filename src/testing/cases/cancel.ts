@@ -55,13 +55,16 @@ export const cancel: readonly CaseDefinition[] = [
   },
   {
     name: 'cancel: while it waits',
-    clause: 'A cancel ends a run that waits for a person, whether a process waits with it or not.',
+    clause: 'A cancel ends a run that waits for a person, whether a process waits with it or not, and loses nothing of it.',
     requires: ['cancelRunning', 'waits'],
     async run(bench) {
-      expectEqual((await bench.run('approvals')).status, 'waiting', 'the status at first')
+      const waiting = await bench.run('approvals')
+      expectEqual(waiting.status, 'waiting', 'the status at first')
       await cancelRun(bench, 'enough')
-      const { status, reason } = await bench.run('approvals')
+      const { status, reason, messages } = await bench.run('approvals')
       expectEqual({ status, reason }, { status: 'cancelled', reason: 'enough' }, 'the result of the run')
+      const kept = messages.slice(0, waiting.messages.length)
+      expectEqual(kept, waiting.messages, 'the conversation up to the cancel')
       const process = await bench.start('approvals')
       const blocked = process.run('go', { runId: 'blocked', onWait: 'block' })
       // Until it waits, and a little longer.
