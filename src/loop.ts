@@ -110,8 +110,10 @@ async function interpret(frame: Frame): Promise<Json> {
 
 async function askModel(frame: Frame, step: StepDescriptor<'model'>): Promise<void> {
   const [outcome] = (await runBatch(frame, [{ step }])) as [ItemOutcome<'model'>]
-  if (outcome.status === 'denied') frame.run.cancelHere(outcome.reason)
-  frame.checkCancelled()
+  if (outcome.status === 'denied') {
+    frame.run.cancelHere(outcome.reason)
+    frame.checkCancelled()
+  }
   if (outcome.status !== 'ok') throw (outcome as { readonly error: HoldfastError }).error
   frame.state = afterModel(frame.state, deepFreeze(outcome.output))
 }

@@ -116,7 +116,7 @@ export async function after<K extends StepKind>(
     name,
     (plugin) => ({ ...event, run: frame.viewFor(plugin) }) as unknown as HookEvents[typeof name],
   )
-  frame.checkCancelled()
+  // A cancel by one of them takes effect when the outcome is in the conversation: nothing that is known is lost.
   return again
 }
 
