@@ -32,6 +32,7 @@ export const PAGE_LETTERS = 600_000
 /** The argument of the ready-made workflow. */
 export interface AgentWorkflowInput {
   readonly version: number
+  readonly runId: string
   readonly spec: AgentSpec
   readonly input: RunInput
   readonly context?: Json
@@ -131,6 +132,9 @@ export const cancelKey = (nonce: string): string => `holdfast/cancel/${nonce}`
 export const startedKey = (nonce: string, execution: string): string => `holdfast/started/${nonce}/${execution}`
 export const conversationKey = (nonce: string, digest: string): string => `holdfast/messages/${nonce}/${digest}`
 export const pageKey = (nonce: string, page: number): string => `holdfast/result/${nonce}/${page}`
+
+/** The id of a run's workflow: Dapr does not take all letters. */
+export const instanceId = (runId: string): string => encodeURIComponent(runId)
 
 /** Bytes of a value as JSON. */
 export function sizeOf(value: unknown): number {

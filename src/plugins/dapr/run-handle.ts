@@ -4,9 +4,10 @@ import { WorkflowRuntimeStatus } from '@dapr/dapr'
 import type { RunHandle, RunResult, RunStatus, RunStatusName, StreamChunk, StreamSink } from '../../index.ts'
 import { errorFromJson, HoldfastError, isHoldfastError, toJson, validateAnswer } from '../../index.ts'
 import type { AnswerRow, CancelRow, LiveStatus, RunEvent, RunRow, WorkflowOutput } from './protocol.ts'
-import { answerKey, cancelKey, EVENT, pageKey, runKey } from './protocol.ts'
+import { answerKey, cancelKey, instanceId, pageKey, runKey } from './protocol.ts'
 import type { Store } from './store.ts'
 import { unavailable } from './store.ts'
+import { ENDED, wake } from './wakes.ts'
 
 export interface DaprRunOptions {
   readonly runId: string
@@ -24,6 +25,7 @@ export interface Look extends RunStatus {
 /** Milliseconds between looks at a run whose end is waited for, and between attempts to wake one that is held. */
 const LOOK = 50
 const WAKE = 5_000
+const TRIES = 10
 
 export class DaprRun implements RunHandle {
   readonly runId: string
@@ -148,10 +150,14 @@ export class DaprRun implements RunHandle {
   }
 
   async #state(): Promise<WorkflowState | undefined> {
-    try {
-      return await this.#options.workflows.getWorkflowState(this.runId, true)
-    } catch (error) {
-      throw unavailable(error, `run '${this.runId}' can't be looked at`)
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#options.workflows.getWorkflowState(instanceId(this.runId), true)
+      } catch (error) {
+        // Dapr reads several rows that are written meanwhile, and may find some and not others.
+        if (tries >= TRIES) throw unavailable(error, `run '${this.runId}' can't be looked at`)
+        await pause(20 * tries)
+      }
     }
   }
 
@@ -165,12 +171,9 @@ export class DaprRun implements RunHandle {
     return (await this.#row())?.nonce ?? this.runId
   }
 
-  async #raise(event: RunEvent): Promise<void> {
-    try {
-      await this.#options.workflows.raiseEvent(this.runId, EVENT, event)
-    } catch (error) {
-      throw unavailable(error, `run '${this.runId}' could not be told`)
-    }
+  #raise(event: RunEvent): Promise<void> {
+    const { workflows, store } = this.#options
+    return wake(workflows, store, this.runId, event)
   }
 
   /** A run that is held looks again when something happens: a fixed worker may be there. */
@@ -180,12 +183,6 @@ export class DaprRun implements RunHandle {
     await this.#raise({ type: 'wake' })
   }
 }
-
-const ENDED: ReadonlySet<WorkflowRuntimeStatus> = new Set([
-  WorkflowRuntimeStatus.COMPLETED,
-  WorkflowRuntimeStatus.FAILED,
-  WorkflowRuntimeStatus.TERMINATED,
-])
 
 function statusOf({ customStatus }: WorkflowState): LiveStatus | undefined {
   if (!customStatus) return undefined

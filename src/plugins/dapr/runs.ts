@@ -1,14 +1,14 @@
 /** The runs of agents on Dapr: start, list, delete. */
 import { randomUUID } from 'node:crypto'
-import type { DaprClient } from '@dapr/dapr'
-import { CommunicationProtocolEnum, DaprWorkflowClient } from '@dapr/dapr'
+import type { DaprClient, DaprWorkflowClient } from '@dapr/dapr'
 import type { AgentRuns, Json, RunHandle, RunInput, RunnableAgent, StartOptions, StreamSink } from '../../index.ts'
 import { digest, HoldfastError, toJson } from '../../index.ts'
 import type { AgentWorkflowInput, RunRow } from './protocol.ts'
-import { MAX_START, PROTOCOL, runKey, sizeOf, WORKFLOW } from './protocol.ts'
+import { instanceId, MAX_START, PROTOCOL, runKey, sizeOf, WORKFLOW } from './protocol.ts'
 import { DaprRun, notFound } from './run-handle.ts'
 import { addRun, allRuns, removeRun } from './run-index.ts'
 import { Store, unavailable } from './store.ts'
+import { workflowsOf } from './wakes.ts'
 
 export interface DaprRunsOptions {
   /** The state store's name, the same as the workers'. Default: `statestore`. */
@@ -62,7 +62,7 @@ async function startRun(
     AgentWorkflowInput,
     'input' | 'context' | 'messages'
   >
-  const start: AgentWorkflowInput = { ...what, version: PROTOCOL, spec: agent.describe(), nonce: randomUUID() }
+  const start: AgentWorkflowInput = { ...what, version: PROTOCOL, runId, spec: agent.describe(), nonce: randomUUID() }
   const size = sizeOf(start)
   if (size > MAX_START) throw tooLarge(runId, size)
   const row: RunRow = {
@@ -77,7 +77,7 @@ async function startRun(
   // Of one that is known the workflow may be missing: who started it died before that.
   if (known && (await stateOf(workflows, runId))) return
   try {
-    await workflows.scheduleNewWorkflow(WORKFLOW, (known ?? row).start, runId)
+    await workflows.scheduleNewWorkflow(WORKFLOW, (known ?? row).start, instanceId(runId))
   } catch (error) {
     // Two that start the same run at once: one of them is refused.
     if (!(await stateOf(workflows, runId))) throw unavailable(error, `run '${runId}' could not be started`)
@@ -86,7 +86,7 @@ async function startRun(
 
 async function stateOf(workflows: DaprWorkflowClient, runId: string): Promise<unknown> {
   try {
-    return await workflows.getWorkflowState(runId, false)
+    return await workflows.getWorkflowState(instanceId(runId), false)
   } catch (error) {
     throw unavailable(error, `run '${runId}' can't be looked at`)
   }
@@ -94,29 +94,16 @@ async function stateOf(workflows: DaprWorkflowClient, runId: string): Promise<un
 
 async function purge(workflows: DaprWorkflowClient, runId: string): Promise<void> {
   try {
-    if (!(await workflows.getWorkflowState(runId, false))) return
-    await workflows.terminateWorkflow(runId, null).catch(() => {})
-    for (const until = Date.now() + 10_000; !(await workflows.purgeWorkflow(runId).catch(() => false)); ) {
-      if (!(await workflows.getWorkflowState(runId, false))) return
+    if (!(await workflows.getWorkflowState(instanceId(runId), false))) return
+    await workflows.terminateWorkflow(instanceId(runId), null).catch(() => {})
+    for (const until = Date.now() + 10_000; !(await workflows.purgeWorkflow(instanceId(runId)).catch(() => false)); ) {
+      if (!(await workflows.getWorkflowState(instanceId(runId), false))) return
       if (Date.now() > until) throw new Error('it does not end')
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   } catch (error) {
     throw unavailable(error, `run '${runId}' could not be deleted`)
   }
-}
-
-function workflowsOf(client: DaprClient): DaprWorkflowClient {
-  const { daprHost, daprPort, daprApiToken, communicationProtocol } = client.options
-  if (communicationProtocol !== CommunicationProtocolEnum.GRPC) {
-    throw new HoldfastError({
-      code: 'CONFIG_INVALID',
-      message:
-        'daprRuns() needs a DaprClient over gRPC: new DaprClient({ communicationProtocol: CommunicationProtocolEnum.GRPC }), or ' +
-        'a DaprWorkflowClient of its own: daprRuns(client, { workflows }).',
-    })
-  }
-  return new DaprWorkflowClient({ daprHost, daprPort, ...(daprApiToken !== undefined && { daprApiToken }) })
 }
 
 function ownWorkflow(workflow: string): HoldfastError {

@@ -1,5 +1,5 @@
 /** The worker: agents on a workflow runtime, and a runtime that comes back by itself. */
-import type { WorkflowActivityContext, WorkflowRuntime } from '@dapr/dapr'
+import type { DaprWorkflowClient, WorkflowActivityContext, WorkflowRuntime } from '@dapr/dapr'
 import { CommunicationProtocolEnum, DaprClient } from '@dapr/dapr'
 import { StepActivities } from './activities.ts'
 import type { ActivityOptions } from './activities.ts'
@@ -7,6 +7,7 @@ import { activityNames } from './names.ts'
 import type { AnswerCall, AnswerRow, PageCall, StepCall } from './protocol.ts'
 import { ANSWER, PAGE, WORKFLOW } from './protocol.ts'
 import { Store } from './store.ts'
+import { deliver, workflowsOf } from './wakes.ts'
 import type { WorkerAgent } from './workflow.ts'
 import { agentWorkflow } from './workflow.ts'
 
@@ -15,7 +16,12 @@ export interface RegisterOptions extends Partial<Omit<ActivityOptions, 'agents'>
   readonly client?: DaprClient
   /** The state store's name. Default: `statestore`. */
   readonly stateStore?: string
+  /** Default: one for the same daprd as `client`. */
+  readonly workflows?: DaprWorkflowClient
 }
+
+/** What a runtime has to tell runs while it is connected. */
+const deliveries = new WeakMap<WorkflowRuntime, () => Promise<void>>()
 
 /** Registers the ready-made workflow, and all steps of the agents. Once for a runtime, with all its agents. */
 export function registerAgents(
@@ -23,13 +29,11 @@ export function registerAgents(
   agents: readonly WorkerAgent[],
   options: RegisterOptions = {},
 ): WorkflowRuntime {
-  const {
-    client = new DaprClient({ communicationProtocol: CommunicationProtocolEnum.GRPC }),
-    stateStore,
-    ...rest
-  } = options
+  const { client = new DaprClient({ communicationProtocol: CommunicationProtocolEnum.GRPC }), ...given } = options
+  const { stateStore, workflows = workflowsOf(client), ...rest } = given
   const store = new Store(client, stateStore ?? 'statestore')
   const steps = new StepActivities(store, { cancelInterval: 500, remember: 50_000_000, ...rest, agents })
+  deliveries.set(runtime, () => deliver(workflows, store))
   const execute = (_: WorkflowActivityContext, call: StepCall) => steps.execute(call)
   runtime.registerWorkflowWithName(WORKFLOW, agentWorkflow(agents))
   for (const name of new Set(agents.flatMap(({ definition }) => activityNames(definition)))) {
@@ -70,13 +74,22 @@ export function superviseRuntime(runtime: WorkflowRuntime, options: SuperviseOpt
   const { log = console.warn, interval = 500 } = options
   let lost = false
   let starting: Promise<void> = runtime.start()
+  let delivering = false
+  const tell = async (): Promise<void> => {
+    if (delivering) return
+    delivering = true
+    await deliveries
+      .get(runtime)?.()
+      .catch(() => {})
+    delivering = false
+  }
   const look = async (): Promise<void> => {
     await starting
     if (isRunning(runtime)) {
-      if (lost && connected(runtime)) {
-        lost = false
-        log('holdfast: the Dapr worker is connected to daprd again.')
-      }
+      if (!connected(runtime)) return
+      if (lost) log('holdfast: the Dapr worker is connected to daprd again.')
+      lost = false
+      await tell()
       return
     }
     if (!lost) log('holdfast: the Dapr worker has no daprd. It is looked for until it is there.')
@@ -109,5 +122,5 @@ function isRunning(runtime: WorkflowRuntime): boolean {
 
 function connected(runtime: WorkflowRuntime): boolean {
   const stream = innerOf(runtime)._responseStream
-  return stream !== null && stream?.destroyed !== true
+  return stream !== null && stream !== undefined && stream.destroyed !== true
 }

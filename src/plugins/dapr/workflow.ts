@@ -42,7 +42,7 @@ export function agentWorkflow(agents: readonly WorkerAgent[]): DaprWorkflow<Agen
       const { input, context: given, messages, spec } = start
       const isDurable = agent.definition.plugins.some(({ durability }) => durability)
       const result = await runPinned(agent, spec, input, {
-        runId: context.getWorkflowInstanceId(),
+        runId: start.runId,
         ...(given !== undefined && { context: given }),
         ...(messages && { messages }),
         ...(!isDurable && { plugins: [daprDurabilityPlugin()] }),

@@ -18,9 +18,9 @@ afterAll(() => world.close())
 const cases = durabilityConformance({
   create: async () => daprUnderTest(await world.cluster.app(`case-${randomUUID().slice(0, 8)}`)),
   supports: daprDurabilityPlugin().durability?.supports ?? {},
-  timeout: 60_000,
+  timeout: 240_000,
 })
 
-describe.concurrent('the conformance kit', { timeout: 90_000 }, () => {
+describe.concurrent('the conformance kit', { timeout: 260_000 }, () => {
   for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run)
 })

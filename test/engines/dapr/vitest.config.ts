@@ -14,6 +14,8 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Mostly they wait: for a daprd that comes up, or that notices a death.
+    maxConcurrency: 8,
     teardownTimeout: 5_000,
   },
 })

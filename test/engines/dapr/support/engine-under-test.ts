@@ -1,6 +1,7 @@
 /** Dapr as the conformance kit drives it: a process is a worker in this one, at the end of a line that is cut when it dies. */
 import { DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
 import type { AgentPlugin, OpenWait, RunHandle, RunResult } from 'holdfast'
+import { errorFromJson } from 'holdfast'
 import type { EngineUnderTest } from 'holdfast/testing'
 import { daprDurabilityPlugin, daprRuns, registerAgents, superviseRuntime } from '../../../../src/plugins/dapr/index.ts'
 import type { DaprApp } from '../../../../tools/dapr/cluster.mjs'
@@ -54,11 +55,20 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
   }
 }
 
+/** For so many milliseconds a run must wait to be one that waits: its worker has just been started. */
+const STILL = 1_000
+
 /** Its result, or what it waits for. */
 async function untilItWaits(run: RunHandle): Promise<RunResult> {
+  let since = Date.now()
+  let before = ''
   for (;;) {
-    const { status, waits } = await run.status()
-    if (status === 'waiting') return waitingResult(run.runId, waits)
+    const { status, waits, error } = await run.status()
+    if (status === 'blocked' && error?.code === 'DIVERGED') throw errorFromJson(error)
+    const now = `${status} ${waits.map(({ id }) => id)}`
+    if (now !== before) since = Date.now()
+    before = now
+    if (status === 'waiting' && Date.now() - since > STILL) return waitingResult(run.runId, waits)
     if (status !== 'running' && status !== 'blocked') return run.result()
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

@@ -1,0 +1,85 @@
+/**
+ * Waking runs. Dapr takes an event only while a worker is connected, so what can't be told at once is kept in the state store,
+ * and the next worker tells it. A run may be told twice: it then looks twice, and finds the same.
+ */
+import type { DaprClient } from '@dapr/dapr'
+import { CommunicationProtocolEnum, DaprWorkflowClient, WorkflowRuntimeStatus } from '@dapr/dapr'
+import { HoldfastError } from '../../index.ts'
+import type { RunEvent } from './protocol.ts'
+import { EVENT, instanceId } from './protocol.ts'
+import type { Store } from './store.ts'
+
+const KEY = 'holdfast/wakes'
+
+/** What a workflow does not come back from. */
+export const ENDED: ReadonlySet<WorkflowRuntimeStatus> = new Set([
+  WorkflowRuntimeStatus.COMPLETED,
+  WorkflowRuntimeStatus.FAILED,
+  WorkflowRuntimeStatus.TERMINATED,
+])
+
+interface Wake {
+  readonly runId: string
+  readonly event: RunEvent
+}
+
+interface Wakes {
+  readonly list: readonly Wake[]
+}
+
+/**
+ * Wakes a run, now or when a worker is there.
+ * @throws `ENGINE_UNAVAILABLE` where neither daprd nor the state store takes it
+ */
+export async function wake(workflows: DaprWorkflowClient, store: Store, runId: string, event: RunEvent): Promise<void> {
+  if (await raise(workflows, { runId, event })) return
+  if (event.type === 'wake') return
+  await change(store, (list) => [...list, { runId, event }])
+  // A worker may have come in between, and have found nothing.
+  await raise(workflows, { runId, event })
+}
+
+/** What a worker does when it is connected: tells what could not be told without one. */
+export async function deliver(workflows: DaprWorkflowClient, store: Store): Promise<void> {
+  const found = await store.get<Wakes>(KEY)
+  const told: Wake[] = []
+  for (const one of found?.list ?? [])
+    if ((await raise(workflows, one)) || (await isOver(workflows, one))) told.push(one)
+  if (told.length === 0) return
+  const gone = new Set(told.map((one) => JSON.stringify(one)))
+  await change(store, (list) => list.filter((one) => !gone.has(JSON.stringify(one))))
+}
+
+async function raise(workflows: DaprWorkflowClient, { runId, event }: Wake): Promise<boolean> {
+  return workflows.raiseEvent(instanceId(runId), EVENT, event).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Nobody is to be told of a run that was ended from outside or deleted. */
+async function isOver(workflows: DaprWorkflowClient, { runId }: Wake): Promise<boolean> {
+  const state = await workflows.getWorkflowState(instanceId(runId), false)
+  return !state || ENDED.has(state.runtimeStatus)
+}
+
+async function change(store: Store, to: (list: readonly Wake[]) => readonly Wake[]): Promise<void> {
+  for (;;) {
+    const { value, etag } = await store.getWithTag<Wakes>(KEY)
+    if (await store.replace(KEY, { list: to(value?.list ?? []) }, etag)) return
+  }
+}
+
+/** A client of workflows for the daprd that another client talks to. */
+export function workflowsOf({ options }: DaprClient): DaprWorkflowClient {
+  const { daprHost, daprPort, daprApiToken, communicationProtocol } = options
+  if (communicationProtocol !== CommunicationProtocolEnum.GRPC) {
+    throw new HoldfastError({
+      code: 'CONFIG_INVALID',
+      message:
+        'a DaprClient over gRPC is needed: new DaprClient({ communicationProtocol: CommunicationProtocolEnum.GRPC }), or a ' +
+        'DaprWorkflowClient beside it: { workflows }.',
+    })
+  }
+  return new DaprWorkflowClient({ daprHost, daprPort, ...(daprApiToken !== undefined && { daprApiToken }) })
+}

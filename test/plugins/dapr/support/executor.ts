@@ -1,0 +1,121 @@
+/** The SDK's executor of workflows, driven by hand: a history that grows turn by turn, and its replays. */
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
+const internal = '@dapr/dapr/workflow/internal/durabletask'
+const { OrchestrationExecutor } = require(`${internal}/worker/orchestration-executor.js`)
+const { Registry } = require(`${internal}/worker/registry.js`)
+const helper = require(`${internal}/utils/pb-helper.util.js`)
+const { Logger } = require('@dapr/dapr/logger/Logger.js')
+
+/** The SDK's logs are of no use here. */
+export function quiet(): void {
+  for (const level of ['info', 'warn', 'error']) Logger.prototype[level] = () => {}
+}
+
+export interface Action {
+  readonly id: number
+  readonly kind: 'activity' | 'timer'
+}
+
+export interface Event {
+  readonly history: unknown
+  /** The action that it ends. */
+  readonly of?: number
+}
+
+interface Turn {
+  readonly events: readonly unknown[]
+  /** What the workflow asked for in it. */
+  readonly actions: unknown
+}
+
+export class Execution {
+  readonly turns: Turn[] = []
+  readonly #registry = new Registry()
+  #open: Action[] = []
+  #result: unknown
+
+  constructor(workflow: (context: unknown) => unknown) {
+    this.#registry.addNamedOrchestrator('test', workflow)
+  }
+
+  get open(): readonly Action[] {
+    return this.#open
+  }
+
+  get result(): unknown {
+    return this.#result
+  }
+
+  async turn(events: readonly Event[]): Promise<void> {
+    const ended = new Set(events.map(({ of }) => of))
+    const history = [
+      helper.newOrchestratorStartedEvent(new Date(1_000 * this.turns.length)),
+      ...events.map((event) => event.history),
+    ]
+    if (this.turns.length === 0) history.push(helper.newExecutionStartedEvent('test', 'one', JSON.stringify({})))
+    const actions = await this.#execute(this.#past(this.turns.length), history)
+    this.#open = this.#open.filter(({ id }) => !ended.has(id))
+    const scheduled = []
+    for (const action of actions) {
+      const id = action.getId()
+      if (action.hasScheduletask()) {
+        this.#open.push({ id, kind: 'activity' })
+        scheduled.push(helper.newTaskScheduledEvent(id, action.getScheduletask().getName()))
+      } else if (action.hasCreatetimer()) {
+        this.#open.push({ id, kind: 'timer' })
+        scheduled.push(helper.newTimerCreatedEvent(id, new Date(0)))
+      } else if (action.hasCompleteorchestration()) {
+        const end = action.getCompleteorchestration()
+        const failure = end.getFailuredetails()
+        this.#result = failure
+          ? { failure: failure.getErrormessage() }
+          : { output: JSON.parse(end.getResult()?.getValue() ?? 'null') }
+      }
+    }
+    this.turns.push({ events: [...history, ...scheduled], actions: actions.map(plain) })
+  }
+
+  /** What a new process asks for in the turn of that number, having replayed those before. */
+  async replay(turns: number): Promise<unknown> {
+    const asked = this.turns[turns - 1]?.events ?? []
+    const own = asked.filter((event) => !isScheduled(event))
+    return (await this.#execute(this.#past(turns - 1), own)).map(plain)
+  }
+
+  #past(turns: number): unknown[] {
+    return this.turns.slice(0, turns).flatMap(({ events }) => events)
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the SDK's messages have no types that can be imported
+  async #execute(past: readonly unknown[], coming: readonly unknown[]): Promise<any[]> {
+    const { actions } = await new OrchestrationExecutor(this.#registry).execute('one', past, coming)
+    return actions
+  }
+}
+
+function plain(action: { toObject(): unknown }): unknown {
+  return action.toObject()
+}
+
+function isScheduled(event: unknown): boolean {
+  const its = event as { hasTaskscheduled(): boolean; hasTimercreated(): boolean }
+  return its.hasTaskscheduled() || its.hasTimercreated()
+}
+
+export function completed(id: number, output: unknown): Event {
+  return { history: helper.newTaskCompletedEvent(id, JSON.stringify(output)), of: id }
+}
+
+export function failed(id: number, message: string): Event {
+  return { history: helper.newTaskFailedEvent(id, new Error(message)), of: id }
+}
+
+export function fired(id: number): Event {
+  return { history: helper.newTimerFiredEvent(id, new Date(0)), of: id }
+}
+
+export function raised(name: string, payload: unknown): Event {
+  return { history: helper.newEventRaisedEvent(name, JSON.stringify(payload)) }
+}
