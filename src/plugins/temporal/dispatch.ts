@@ -152,8 +152,8 @@ function tooLarge(step: StepDescriptor, size: number): NonNullable<StepRecord['e
   }
 }
 
-function shouldLeave({ start, options, info }: LiveRun): boolean {
-  if (!start || info.signal.aborted) return false
+function shouldLeave({ start, options, info, tooLong }: LiveRun): boolean {
+  if (!start || info.signal.aborted || tooLong) return false
   const { continueAsNewSuggested, historyLength } = workflowInfo()
   return options.continueAfter === undefined ? continueAsNewSuggested : historyLength >= options.continueAfter
 }
@@ -162,7 +162,10 @@ function shouldLeave({ start, options, info }: LiveRun): boolean {
 async function leave(live: LiveRun): Promise<void> {
   const carried = { records: Object.fromEntries(live.records), waits: Object.fromEntries(live.settled) }
   const next: AgentWorkflowInput = { ...(live.start as AgentWorkflowInput), carried }
-  if (sizeOf(next) > MAX_PAYLOAD) return
+  if (sizeOf(next) > MAX_PAYLOAD) {
+    live.tooLong = true
+    return
+  }
   await condition(allHandlersFinished)
   await makeContinueAsNewFunc()(next)
 }

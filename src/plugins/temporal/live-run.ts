@@ -63,6 +63,8 @@ export class LiveRun {
   /** What is done, for a new workflow run. */
   readonly records: Map<string, StepRecord> = new Map()
   readonly settled: Map<string, Json> = new Map()
+  /** What is done does not fit into the argument of a new workflow run: it stays in this one. */
+  tooLong = false
   /** Whether what happens was done by an earlier workflow run. */
   carrying: boolean
   readonly #texts = new Map<string, string>()

@@ -41,6 +41,37 @@ test.each(['repeatable', 'once'] as const)(
   60_000,
 )
 
+test('what defines a run is pinned in it: a worker with another agent asks for it, and for a large context', async () => {
+  const seen: string[] = []
+  const agent = (instructions: string) =>
+    agentOf([call('ask'), text('done')], {
+      name: 'pinned',
+      instructions,
+      tools: [
+        toolOf('ask', { approval: true, execute: (_, { context }) => (context as { padding: string }).padding.length }),
+      ],
+    }).use({
+      name: 'seer',
+      middleware: {
+        model(request, next) {
+          seen.push(String(request.instructions))
+          return next(request)
+        },
+      },
+    })
+  const stop = await world.work([agent('Be kind.')])
+  const context = { padding: 'x'.repeat(20_000) }
+  const run = await world.runs.start(agent('Be kind.'), 'go', { runId: 'pinned', context })
+  await expect.poll(() => statusOf('pinned'), { timeout: 10_000 }).toBe('waiting')
+  await stop()
+  const stopNext = await world.work([agent('Be brief.')])
+  await run.respond('1/tool/0/ask/approval', { approved: true })
+  const { messages } = await run.result()
+  expect(messages[2]).toMatchObject({ content: [{ output: { value: 20_000 } }] })
+  expect(seen).toEqual(['Be kind.', 'Be kind.'])
+  await stopNext()
+})
+
 test('code that does something else than before holds the run, and a roll-back lets it go on', async () => {
   const changed = join(tmpdir(), `holdfast-changed-${process.pid}.js`)
   const workflowsPath = fileURLToPath(new URL('./support/workflows-changed.ts', import.meta.url))
