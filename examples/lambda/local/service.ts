@@ -78,16 +78,21 @@ export class LambdaService {
     return `${this.url.slice('http://'.length)}/functions/${functionName}`
   }
 
-  /** The next invocation of a function, for a handler in this process. */
-  take(functionName: string): Promise<Job> {
+  /** The next invocation of a function; never, where the signal aborts before. */
+  take(functionName: string, signal?: AbortSignal): Promise<Job> {
     const queue = this.#queue(functionName)
     const job = queue.jobs.shift()
-    return job ? Promise.resolve(job) : new Promise((resolve) => queue.takers.push(resolve))
+    if (job) return Promise.resolve(job)
+    return new Promise((resolve) => {
+      queue.takers.push(resolve)
+      signal?.addEventListener('abort', () => {
+        queue.takers = queue.takers.filter((taker) => taker !== resolve)
+      })
+    })
   }
 
   /** Whoever had invocations of the function is gone. */
   lose(functionName: string): void {
-    this.#queue(functionName).takers = []
     for (const job of [...this.#running.values()]) {
       if (job.functionName === functionName) job.failed('{"errorType":"Runtime.ExitError","errorMessage":"it exited"}')
     }
@@ -175,7 +180,9 @@ export class LambdaService {
 
   async #runtime(functionName: string, what: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
     if (what === 'next') {
-      const job = await this.take(functionName)
+      const gone = new AbortController()
+      res.on('close', () => gone.abort())
+      const job = await this.take(functionName, gone.signal)
       res.writeHead(200, {
         'lambda-runtime-aws-request-id': job.id,
         'lambda-runtime-deadline-ms': String(job.deadline),

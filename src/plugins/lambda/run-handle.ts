@@ -12,6 +12,7 @@ import { errorToJson, HoldfastError, resultOf, validateAnswer } from '../../inde
 import { clientError, failureOf, notFound } from './failures.ts'
 import type { KnownWait, RunHistory } from './history.ts'
 import { readHistory } from './history.ts'
+import { executionName } from './names.ts'
 import type { LambdaRunsOptions } from './options.ts'
 import type { AgentRunEvent, AgentRunOutput, CancelAnswer } from './protocol.ts'
 import { MAX_RECORD, sizeOf } from './protocol.ts'
@@ -30,9 +31,9 @@ export class LambdaRun implements RunHandle {
   }
 
   async status(): Promise<RunStatus> {
-    const { runId } = this
     const described = await this.#describe()
-    const agent = (JSON.parse(described.InputPayload ?? '{}') as Partial<AgentRunEvent>).agent ?? ''
+    const start = JSON.parse(described.InputPayload ?? '{}') as Partial<AgentRunEvent>
+    const { runId = this.runId, agent = '' } = start
     switch (described.Status) {
       case 'RUNNING': {
         const { waits, failure } = await this.#history()
@@ -162,13 +163,14 @@ export class LambdaRun implements RunHandle {
   async #find(): Promise<string> {
     if (this.#arn) return this.#arn
     const { functionName } = this.#options
+    const name = executionName(this.runId)
     const command = new ListDurableExecutionsByFunctionCommand({
       FunctionName: functionName,
-      DurableExecutionName: this.runId,
+      DurableExecutionName: name,
     })
     const { DurableExecutions } = await this.#send(() => this.#client.send(command), "can't be looked for")
     this.#arn = DurableExecutions?.find(
-      ({ DurableExecutionName }) => DurableExecutionName === this.runId,
+      ({ DurableExecutionName }) => DurableExecutionName === name,
     )?.DurableExecutionArn
     if (!this.#arn) throw notFound(this.runId)
     return this.#arn

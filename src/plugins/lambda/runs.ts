@@ -4,11 +4,12 @@ import { InvokeCommand, ListDurableExecutionsByFunctionCommand } from '@aws-sdk/
 import type { AgentRuns, RunnableAgent, RunInput, RunSummary, StartOptions } from '../../index.ts'
 import { HoldfastError, toJson } from '../../index.ts'
 import { clientError } from './failures.ts'
+import { executionName } from './names.ts'
 import type { LambdaRunsOptions } from './options.ts'
 import type { AgentRunEvent } from './protocol.ts'
 import { LambdaRun } from './run-handle.ts'
 
-/** The runs of an agent on a durable function. A run's id is its execution's name. */
+/** The runs of an agent on a durable function. A run's id is its execution's name, where it can be one. */
 export function lambdaRuns(client: LambdaClient, options: LambdaRunsOptions): AgentRuns {
   const get = (runId: string, arn?: string): LambdaRun => new LambdaRun(client, options, runId, arn)
   return {
@@ -28,13 +29,6 @@ async function startExecution(
   input: RunInput,
   { runId, context, messages, workflow }: StartOptions,
 ): Promise<string | undefined> {
-  if (!/^[\w-]{1,64}$/.test(runId)) {
-    throw new HoldfastError({
-      code: 'CONFIG_INVALID',
-      message: `runId '${runId}' can't name an execution on Lambda: 1 to 64 letters, digits, '_' and '-'.`,
-      details: { runId },
-    })
-  }
   if (workflow !== undefined) {
     throw new HoldfastError({ code: 'UNSUPPORTED', message: 'Lambda has no workflows to name: start without one.' })
   }
@@ -48,7 +42,7 @@ async function startExecution(
       new InvokeCommand({
         FunctionName: functionName,
         InvocationType: 'Event',
-        DurableExecutionName: runId,
+        DurableExecutionName: executionName(runId),
         Payload: new TextEncoder().encode(JSON.stringify(event)),
       }),
     )

@@ -1,0 +1,24 @@
+/** The Lambda plugin keeps the promises of the kit: on the emulator, in real time, with simulated processes. */
+import { durabilityConformance } from 'holdfast/testing'
+import { lambdaDurabilityPlugin } from 'holdfast/lambda'
+import { memoryStreams } from 'holdfast'
+import { afterAll, beforeAll, test } from 'vitest'
+import { EmulatorEngine, memoryCancels } from './support/engine.ts'
+import { LambdaWorld } from './support/world.ts'
+
+let world: LambdaWorld
+
+beforeAll(async () => {
+  world = await LambdaWorld.start({ skipTime: false })
+})
+
+afterAll(() => world.stop())
+
+const { durability } = lambdaDurabilityPlugin({ cancels: memoryCancels(), streams: memoryStreams() })
+const cases = durabilityConformance({
+  create: () => new EmulatorEngine(world),
+  ...(durability && { supports: durability.supports }),
+  timeout: 60_000,
+})
+
+for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run, 120_000)
