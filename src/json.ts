@@ -8,7 +8,7 @@
 import { HoldfastError } from './errors.ts'
 import type { Json, JsonObject } from './json-value.ts'
 
-export type { Json, JsonObject, JsonPrimitive } from './json-value.ts'
+export type { Json, JsonObject } from './json-value.ts'
 
 const TAGS = { bytes: '$bytes', date: '$date', url: '$url', escaped: '$escaped' } as const
 

@@ -16,7 +16,7 @@ import type { JsonSchema } from './spec.ts'
 import type { ModelSettings, ToolChoice } from './step-kinds.ts'
 import type { PayloadStore } from './stream.ts'
 
-export type { ModelChunk, ModelReply, ReplyCall } from './model/reply.ts'
+export type { ModelChunk, ModelReply } from './model/reply.ts'
 
 export type AnyLanguageModel = LanguageModelV4 | LanguageModelV3
 

@@ -1,6 +1,6 @@
 /** The plugin contracts. A plugin is a plain object from a factory: no base class, no registry. */
 import type { Hooks } from './hooks/events.ts'
-import type { Json, JsonObject } from './json.ts'
+import type { Json } from './json.ts'
 import type { Message } from './message.ts'
 import type { AgentEvent } from './observe.ts'
 import type { RunInfo, StepScope } from './run-info.ts'
@@ -144,6 +144,3 @@ export interface TaskRequest extends ExecutionRequest {
 export type TaskHandler = (input: unknown, context: TaskContext) => unknown
 
 export type TaskContext = Omit<ExecutionRequest, 'agent'>
-
-/** JSON of a plugin, kept with the run. */
-export type PluginState = JsonObject

@@ -293,5 +293,3 @@ function lost(step: StepDescriptor): Json {
   const message = `step ${step.id} had started when its process ended`
   return { code: 'OUTCOME_UNKNOWN', kind: 'terminal', message, details: { step: step.id } }
 }
-
-export type { OpenWait, WaitInput }
