@@ -3,3 +3,4 @@ export type { CancelRequest, CancelStore, LambdaOptions, LambdaRunsOptions, Open
 export { lambdaDurabilityPlugin } from './plugin.ts'
 export type { AgentRunEvent } from './protocol.ts'
 export { lambdaRuns } from './runs.ts'
+export { folderStore, type LambdaStore, type S3Body, type S3Like, type S3StoreOptions, s3Store } from './stores.ts'

@@ -4,13 +4,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { LambdaClient } from '@aws-sdk/client-lambda'
+import {
+  GetDurableExecutionCommand,
+  InvokeCommand,
+  LambdaClient,
+  ListDurableExecutionsByFunctionCommand,
+} from '@aws-sdk/client-lambda'
 import type { AgentRuns, RunHandle } from 'holdfast'
 import { isHoldfastError } from 'holdfast'
 import type { LambdaRunsOptions } from 'holdfast/lambda'
 import { lambdaRuns } from 'holdfast/lambda'
 import { LambdaFunction } from '../../../../examples/lambda/local/function.ts'
 import type { ServiceOptions } from '../../../../examples/lambda/local/service.ts'
+import type { Handler } from '../../../../examples/lambda/local/runtime.ts'
+import { lambdaContext } from '../../../../examples/lambda/local/runtime.ts'
 import { LambdaService } from '../../../../examples/lambda/local/service.ts'
 
 export class LambdaWorld {
@@ -48,7 +55,44 @@ export class LambdaWorld {
     return lambdaRuns(this.client, { functionName, interval: 20, ...options })
   }
 
-  /** The name of a function that a handler in this process serves. */
+  /** A function whose handler is in this process: a warm one, which has every invocation. */
+  serve(
+    handler: Handler,
+    options: Partial<LambdaRunsOptions> = {},
+  ): { readonly name: string; readonly runs: AgentRuns } {
+    const name = this.name()
+    void this.#serve(name, handler)
+    return { name, runs: this.runs(name, options) }
+  }
+
+  async #serve(name: string, handler: Handler): Promise<void> {
+    for (;;) {
+      const job = await this.service.take(name)
+      handler(JSON.parse(job.event), lambdaContext(job.id, '', job.deadline) as never).then(
+        (output) => job.done(JSON.stringify(output)),
+        (error: Error) => job.failed(JSON.stringify({ errorType: error.name, errorMessage: error.message })),
+      )
+    }
+  }
+
+  /** Start an execution that is no run, and give its result. */
+  async execute(functionName: string, name: string, event: unknown): Promise<unknown> {
+    const Payload = new TextEncoder().encode(JSON.stringify(event))
+    const start = { FunctionName: functionName, InvocationType: 'Event', DurableExecutionName: name, Payload } as const
+    await this.client.send(new InvokeCommand(start))
+    const list = new ListDurableExecutionsByFunctionCommand({ FunctionName: functionName, DurableExecutionName: name })
+    const { DurableExecutions = [] } = await this.client.send(list)
+    const DurableExecutionArn = DurableExecutions[0]?.DurableExecutionArn
+    for (;;) {
+      const { Status, Result = 'null' } = await this.client.send(
+        new GetDurableExecutionCommand({ DurableExecutionArn }),
+      )
+      if (Status !== 'RUNNING') return JSON.parse(Result)
+      await sleep(20)
+    }
+  }
+
+  /** The name of a function that nobody has. */
   name(): string {
     return `function-${this.#next++}`
   }
