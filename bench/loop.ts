@@ -10,6 +10,8 @@ import { atMost } from './report.ts'
 
 const TURNS = [10, 100, 1000] as const
 const ROUNDS = 9
+/** Of 2,000 turns each: until then the compiler is at work. */
+const WARM_UPS = 10
 /** Frameworks take seconds for 1,000 turns. */
 const SLOW_ROUNDS = 3
 
@@ -26,7 +28,7 @@ async function takeAll(turns: number, reading: Reading): Promise<Taken> {
     ...bare.map((contender) => timedOf(contender, `${contender.name}, no hooks`, times)),
     ...slow.map((contender) => timedOf(contender, contender.name, Math.max(1, 200 / turns))),
   ]
-  const taken = await interleave(timed, turns === 1000 ? SLOW_ROUNDS : ROUNDS)
+  const taken = await interleave(timed, turns === 1000 ? SLOW_ROUNDS : ROUNDS, turns === 10 ? WARM_UPS : 1)
   return new Map([...taken].map(([name, each]) => [name, each.map((milliseconds) => (milliseconds * 1000) / turns)]))
 }
 

@@ -8,13 +8,16 @@ export interface Timed {
   readonly times?: number
 }
 
-/** Each contender once per round, in an order that turns; per contender the milliseconds for once, by round. */
-export async function interleave(contenders: readonly Timed[], rounds: number): Promise<Map<string, number[]>> {
+/** Each contender once per round, in an order that turns; per contender the milliseconds for once, by round; those that warm up are left out. */
+export async function interleave(
+  contenders: readonly Timed[],
+  rounds: number,
+  warmUps = 1,
+): Promise<Map<string, number[]>> {
   const taken = new Map(contenders.map(({ name }): [string, number[]] => [name, []]))
-  // Round -1 warms up.
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -warmUps; round < rounds; round++) {
     for (let i = 0; i < contenders.length; i++) {
-      const { name, take, times = 1 } = contenders[(i + round + 1) % contenders.length] as Timed
+      const { name, take, times = 1 } = contenders[(i + round + warmUps) % contenders.length] as Timed
       globalThis.gc?.()
       const milliseconds = (await take(times)) / times
       if (round >= 0) taken.get(name)?.push(milliseconds)
