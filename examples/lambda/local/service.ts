@@ -40,6 +40,7 @@ export interface ServiceOptions extends Omit<EmulatorOptions, 'lambda'> {
 }
 
 const INVOKE = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/
+const VERSIONS = /^\/2015-03-31\/functions\/([^/]+)\/versions$/
 const RUNTIME = /^\/functions\/([^/]+)\/2018-06-01\/runtime\/invocation\/(.+)$/
 const CHECKPOINT = /^\/2025-12-01\/durable-executions\/([^/]+)\/checkpoint$/
 
@@ -110,8 +111,9 @@ export class LambdaService {
       const invoke = INVOKE.exec(path)
       const runtime = RUNTIME.exec(path)
       if (invoke && req.headers['x-dex-handler-invoke']) await this.#invoke(nameOf(invoke[1]), req, res)
-      else if (invoke) await this.#startExecution(nameOf(invoke[1]), req, res)
+      else if (invoke) await this.#startExecution(String(invoke[1]), req, res)
       else if (runtime) await this.#runtime(String(runtime[1]), String(runtime[2]), req, res)
+      else if (VERSIONS.test(path)) reply(res, 200, { Versions: [{ Version: '$LATEST' }] })
       else await this.#proxy(path, req, res)
     } catch (error) {
       reply(res, 500, { Type: 'ServiceException', Message: String(error) })
@@ -152,9 +154,11 @@ export class LambdaService {
     }
   }
 
-  /** A client starts an execution; its name makes it one of a kind. */
-  async #startExecution(functionName: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  /** A client starts an execution; its name makes it one of a kind. An alias counts as a version of its own. */
+  async #startExecution(identifier: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
     const input = await bodyOf(req)
+    const functionName = nameOf(identifier)
+    const qualifier = decodeURIComponent(identifier).split(':')[1] ?? '$LATEST'
     const name = String(req.headers['x-amz-durable-execution-name'] ?? randomUUID())
     const listed = await this.#ask(
       `/2025-12-01/functions/${functionName}/durable-executions?DurableExecutionName=${name}`,
@@ -169,7 +173,7 @@ export class LambdaService {
     await this.#ask('/start-durable-execution', {
       AccountId: '000000000000',
       FunctionName: functionName,
-      FunctionQualifier: '$LATEST',
+      FunctionQualifier: qualifier,
       ExecutionName: name,
       ExecutionTimeoutSeconds: 3_600,
       ExecutionRetentionPeriodDays: 1,

@@ -3,16 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { GetDurableExecutionResponse, LambdaClient } from '@aws-sdk/client-lambda'
 import {
   GetDurableExecutionCommand,
-  ListDurableExecutionsByFunctionCommand,
   SendDurableExecutionCallbackSuccessCommand,
   StopDurableExecutionCommand,
 } from '@aws-sdk/client-lambda'
 import type { Json, RunHandle, RunResult, RunState, RunStatus, StreamChunk } from '../../index.ts'
 import { errorToJson, HoldfastError, resultOf, validateAnswer } from '../../index.ts'
 import { clientError, failureOf, notFound } from './failures.ts'
+import { findExecution } from './find-run.ts'
 import type { KnownWait, RunHistory } from './history.ts'
 import { readHistory } from './history.ts'
-import { executionName } from './names.ts'
 import type { LambdaRunsOptions } from './options.ts'
 import type { AgentRunEvent, AgentRunOutput, CancelAnswer } from './protocol.ts'
 import { MAX_RECORD, sizeOf } from './protocol.ts'
@@ -161,17 +160,9 @@ export class LambdaRun implements RunHandle {
   }
 
   async #find(): Promise<string> {
-    if (this.#arn) return this.#arn
     const { functionName } = this.#options
-    const name = executionName(this.runId)
-    const command = new ListDurableExecutionsByFunctionCommand({
-      FunctionName: functionName,
-      DurableExecutionName: name,
-    })
-    const { DurableExecutions } = await this.#send(() => this.#client.send(command), "can't be looked for")
-    this.#arn = DurableExecutions?.find(
-      ({ DurableExecutionName }) => DurableExecutionName === name,
-    )?.DurableExecutionArn
+    const found = (): Promise<string | undefined> => findExecution(this.#client, functionName, this.runId)
+    this.#arn ??= await this.#send(found, "can't be looked for")
     if (!this.#arn) throw notFound(this.runId)
     return this.#arn
   }

@@ -1,9 +1,10 @@
 /** Holdfast on Lambda, client side: start runs, answer, look at and cancel them. */
-import type { LambdaClient } from '@aws-sdk/client-lambda'
+import type { Execution, LambdaClient } from '@aws-sdk/client-lambda'
 import { InvokeCommand, ListDurableExecutionsByFunctionCommand } from '@aws-sdk/client-lambda'
 import type { AgentRuns, RunnableAgent, RunInput, RunSummary, StartOptions } from '../../index.ts'
 import { HoldfastError, toJson } from '../../index.ts'
 import { clientError } from './failures.ts'
+import { parseFunctionName, versionsOf } from './find-run.ts'
 import { executionName } from './names.ts'
 import type { LambdaRunsOptions } from './options.ts'
 import type { AgentRunEvent } from './protocol.ts'
@@ -60,33 +61,42 @@ async function startExecution(
   }
 }
 
-/** Asks the service about each run: it lists names and times alone. */
+/** Asks the service about each run: it lists names and times alone. With a version or an alias, of all versions. */
 async function* listRuns(
   client: LambdaClient,
   options: LambdaRunsOptions,
   filter: NonNullable<Parameters<AgentRuns['list']>[0]>,
 ): AsyncIterable<RunSummary> {
-  let marker: string | undefined
-  do {
-    const page = await client
-      .send(
-        new ListDurableExecutionsByFunctionCommand({
-          FunctionName: options.functionName,
-          ...(marker && { Marker: marker }),
-        }),
-      )
-      .catch((error: unknown) => {
-        throw clientError(error, `runs of function ${options.functionName} can't be listed`)
-      })
-    for (const { DurableExecutionName, DurableExecutionArn, StartTimestamp, EndTimestamp } of page.DurableExecutions ??
-      []) {
-      if (!DurableExecutionName || !StartTimestamp) continue
-      const run = new LambdaRun(client, options, DurableExecutionName, DurableExecutionArn)
-      const { runId, agent, status } = await run.status()
-      if (filter.agent !== undefined && filter.agent !== agent) continue
-      if (filter.status !== undefined && filter.status !== status) continue
-      yield { runId, agent, status, createdAt: StartTimestamp, updatedAt: EndTimestamp ?? StartTimestamp }
+  for await (const execution of executionsOf(client, options.functionName)) {
+    const { DurableExecutionName, DurableExecutionArn, StartTimestamp, EndTimestamp } = execution
+    if (!DurableExecutionName || !StartTimestamp) continue
+    const run = new LambdaRun(client, options, DurableExecutionName, DurableExecutionArn)
+    const { runId, agent, status } = await run.status()
+    if (filter.agent !== undefined && filter.agent !== agent) continue
+    if (filter.status !== undefined && filter.status !== status) continue
+    yield { runId, agent, status, createdAt: StartTimestamp, updatedAt: EndTimestamp ?? StartTimestamp }
+  }
+}
+
+async function* executionsOf(client: LambdaClient, functionName: string): AsyncIterable<Execution> {
+  const { name, qualifier } = parseFunctionName(functionName)
+  try {
+    const versions = qualifier === undefined ? [undefined] : await versionsOf(client, name)
+    for (const Qualifier of versions) {
+      let marker: string | undefined
+      do {
+        const page = await client.send(
+          new ListDurableExecutionsByFunctionCommand({
+            FunctionName: name,
+            ...(Qualifier && { Qualifier }),
+            ...(marker && { Marker: marker }),
+          }),
+        )
+        yield* page.DurableExecutions ?? []
+        marker = page.NextMarker
+      } while (marker)
     }
-    marker = page.NextMarker
-  } while (marker)
+  } catch (error) {
+    throw clientError(error, `runs of function ${functionName} can't be listed`)
+  }
 }
