@@ -47,12 +47,18 @@ export function noWorker(runId: string, patience: number, cause: unknown): Holdf
 }
 
 export function isNotFound(error: unknown): boolean {
-  return error instanceof WorkflowNotFoundError || (isGrpcServiceError(error) && error.code === NOT_FOUND)
+  return error instanceof WorkflowNotFoundError || hasCode(error, [NOT_FOUND])
+}
+
+/** The client wraps some failures of gRPC and not others. */
+function hasCode(error: unknown, codes: readonly number[]): boolean {
+  if (isGrpcServiceError(error) && codes.includes(error.code)) return true
+  const { cause } = (error ?? {}) as { readonly cause?: unknown }
+  return cause !== undefined && hasCode(cause, codes)
 }
 
 export function isTimeout(error: unknown): boolean {
-  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true
-  return isGrpcServiceError(error) && (error.code === DEADLINE_EXCEEDED || error.code === CANCELLED)
+  return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || hasCode(error, [DEADLINE_EXCEEDED, CANCELLED])
 }
 
 /** The error that a failure of Temporal carries, if it is ours. */
