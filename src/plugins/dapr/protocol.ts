@@ -108,8 +108,12 @@ export interface RunRow {
   readonly input: string
   readonly start: AgentWorkflowInput
   readonly createdAt: string
+  /** The id of its workflow. Dapr does not begin one anew that was purged, so another run of a deleted one's id has another. */
+  readonly instance: string
   /** The run that was started before this one, in the same part of the index. */
   readonly before?: string
+  /** How many runs of the id were deleted before. */
+  readonly generation: number
   readonly deleted?: true
 }
 
@@ -134,7 +138,8 @@ export const conversationKey = (nonce: string, digest: string): string => `holdf
 export const pageKey = (nonce: string, page: number): string => `holdfast/result/${nonce}/${page}`
 
 /** The id of a run's workflow: Dapr does not take all letters. */
-export const instanceId = (runId: string): string => encodeURIComponent(runId)
+export const instanceId = (runId: string, deleted = 0): string =>
+  encodeURIComponent(runId) + (deleted > 0 ? `~${deleted}` : '')
 
 /** Bytes of a value as JSON. */
 export function sizeOf(value: unknown): number {

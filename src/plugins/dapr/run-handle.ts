@@ -3,11 +3,11 @@ import type { DaprWorkflowClient, WorkflowState } from '@dapr/dapr'
 import { WorkflowRuntimeStatus } from '@dapr/dapr'
 import type { RunHandle, RunResult, RunStatus, RunStatusName, StreamChunk, StreamSink } from '../../index.ts'
 import { errorFromJson, HoldfastError, isHoldfastError, toJson, validateAnswer } from '../../index.ts'
+import { ENDED, lookAt } from './look.ts'
 import type { AnswerRow, CancelRow, LiveStatus, RunEvent, RunRow, WorkflowOutput } from './protocol.ts'
 import { answerKey, cancelKey, instanceId, pageKey, runKey } from './protocol.ts'
 import type { Store } from './store.ts'
-import { unavailable } from './store.ts'
-import { ENDED, wake } from './wakes.ts'
+import { wake } from './wakes.ts'
 
 export interface DaprRunOptions {
   readonly runId: string
@@ -25,12 +25,12 @@ export interface Look extends RunStatus {
 /** Milliseconds between looks at a run whose end is waited for, and between attempts to wake one that is held. */
 const LOOK = 50
 const WAKE = 5_000
-const TRIES = 10
 
 export class DaprRun implements RunHandle {
   readonly runId: string
   readonly #options: DaprRunOptions
   #woken = 0
+  #known: string | undefined
 
   constructor(options: DaprRunOptions) {
     this.runId = options.runId
@@ -46,8 +46,9 @@ export class DaprRun implements RunHandle {
   /** What is known of it, in one look. */
   async look(): Promise<Look> {
     const { runId } = this
-    const state = await this.#state()
+    let state = await this.#state()
     const row = state ? undefined : await this.#row()
+    if (row) state = await this.#state()
     // It was started a moment ago, or who started it died in the middle.
     if (!state && !row) throw notFound(runId)
     if (!state) return { runId, agent: row?.agent ?? '', status: 'running', waits: [], updatedAt: new Date() }
@@ -149,21 +150,15 @@ export class DaprRun implements RunHandle {
     return (await Promise.all(pages)).map((page) => page?.text ?? '').join('')
   }
 
-  async #state(): Promise<WorkflowState | undefined> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#options.workflows.getWorkflowState(instanceId(this.runId), true)
-      } catch (error) {
-        // Dapr reads several rows that are written meanwhile, and may find some and not others.
-        if (tries >= TRIES) throw unavailable(error, `run '${this.runId}' can't be looked at`)
-        await pause(20 * tries)
-      }
-    }
-  }
-
   async #row(): Promise<RunRow | undefined> {
     const row = await this.#options.store.get<RunRow>(runKey(this.runId))
+    this.#known = row?.deleted ? undefined : row?.instance
     return row?.deleted ? undefined : row
+  }
+
+  async #instance(): Promise<string> {
+    if (this.#known === undefined) await this.#row()
+    return this.#known ?? instanceId(this.runId)
   }
 
   /** A workflow of the app's own has no row, and is known by its id. */
@@ -171,9 +166,13 @@ export class DaprRun implements RunHandle {
     return (await this.#row())?.nonce ?? this.runId
   }
 
-  #raise(event: RunEvent): Promise<void> {
+  async #state(): Promise<WorkflowState | undefined> {
+    return lookAt(this.#options.workflows, await this.#instance(), true)
+  }
+
+  async #raise(event: RunEvent): Promise<void> {
     const { workflows, store } = this.#options
-    return wake(workflows, store, this.runId, event)
+    return wake(workflows, store, await this.#instance(), event)
   }
 
   /** A run that is held looks again when something happens: a fixed worker may be there. */

@@ -1,6 +1,6 @@
 /** Which runs there are: Dapr itself does not tell. Rows of runs, chained in a few parts, so that a start costs the same however many there are. */
 import type { RunRow } from './protocol.ts'
-import { indexKey, runKey } from './protocol.ts'
+import { indexKey, instanceId, runKey } from './protocol.ts'
 import type { Store } from './store.ts'
 
 const PARTS = 8
@@ -10,19 +10,26 @@ interface Head {
 }
 
 /**
- * Adds the row of a run. Gives the row that is there already, where there is one that is not deleted.
+ * Adds the row of a run, and gives it as it is then: the one that is there already, where there is one that is not deleted.
  * A deleted row keeps its place in the chain.
  */
-export async function addRun(store: Store, runId: string, row: RunRow): Promise<RunRow | undefined> {
+export async function addRun(store: Store, runId: string, row: RunRow): Promise<RunRow> {
   for (;;) {
     const known = await store.getWithTag<RunRow>(runKey(runId))
     if (known.value && !known.value.deleted) return known.value
     if (known.value) {
-      const again: RunRow = { ...row, ...(known.value.before !== undefined && { before: known.value.before }) }
-      if (await store.replace(runKey(runId), again, known.etag)) return undefined
+      const generation = known.value.generation + 1
+      const { before } = known.value
+      const again: RunRow = {
+        ...row,
+        generation,
+        instance: instanceId(runId, generation),
+        ...(before !== undefined && { before }),
+      }
+      if (await store.replace(runKey(runId), again, known.etag)) return again
       continue
     }
-    if (await link(store, runId, row)) return undefined
+    if (await link(store, runId, row)) return row
   }
 }
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { DaprClient, DaprWorkflowClient } from '@dapr/dapr'
 import type { AgentRuns, Json, RunHandle, RunInput, RunnableAgent, StartOptions, StreamSink } from '../../index.ts'
 import { digest, HoldfastError, toJson } from '../../index.ts'
+import { ENDED, lookAt, retrying } from './look.ts'
 import type { AgentWorkflowInput, RunRow } from './protocol.ts'
 import { instanceId, MAX_START, PROTOCOL, runKey, sizeOf, WORKFLOW } from './protocol.ts'
 import { DaprRun, notFound } from './run-handle.ts'
@@ -44,7 +45,7 @@ export function daprRuns(client: DaprClient, options: DaprRunsOptions = {}): Age
     async delete(runId) {
       const row = await store.get<RunRow>(runKey(runId))
       if (!row || row.deleted) throw notFound(runId)
-      await purge(workflows, runId)
+      await purge(workflows, runId, row.instance)
       await removeRun(store, runId, row)
     },
   }
@@ -71,38 +72,30 @@ async function startRun(
     input: digest([agent.name, what as unknown as Json]),
     start,
     createdAt: new Date().toISOString(),
+    instance: instanceId(runId),
+    generation: 0,
   }
-  const known = await addRun(store, runId, row)
-  if (known && known.input !== row.input) throw conflict(runId)
+  const { input: recorded, nonce, instance, start: first } = await addRun(store, runId, row)
+  if (recorded !== row.input) throw conflict(runId)
   // Of one that is known the workflow may be missing: who started it died before that.
-  if (known && (await stateOf(workflows, runId))) return
-  try {
-    await workflows.scheduleNewWorkflow(WORKFLOW, (known ?? row).start, instanceId(runId))
-  } catch (error) {
-    // Two that start the same run at once: one of them is refused.
-    if (!(await stateOf(workflows, runId))) throw unavailable(error, `run '${runId}' could not be started`)
-  }
-}
-
-async function stateOf(workflows: DaprWorkflowClient, runId: string): Promise<unknown> {
-  try {
-    return await workflows.getWorkflowState(instanceId(runId), false)
-  } catch (error) {
-    throw unavailable(error, `run '${runId}' can't be looked at`)
-  }
-}
-
-async function purge(workflows: DaprWorkflowClient, runId: string): Promise<void> {
-  try {
-    if (!(await workflows.getWorkflowState(instanceId(runId), false))) return
-    await workflows.terminateWorkflow(instanceId(runId), null).catch(() => {})
-    for (const until = Date.now() + 10_000; !(await workflows.purgeWorkflow(instanceId(runId)).catch(() => false)); ) {
-      if (!(await workflows.getWorkflowState(instanceId(runId), false))) return
-      if (Date.now() > until) throw new Error('it does not end')
-      await new Promise((resolve) => setTimeout(resolve, 50))
+  if (nonce !== row.nonce && (await lookAt(workflows, instance, false))) return
+  await retrying(async () => {
+    try {
+      await workflows.scheduleNewWorkflow(WORKFLOW, first, instance)
+    } catch (error) {
+      // Two that start the same run at once: one of them is refused.
+      if (!(await workflows.getWorkflowState(instance, false))) throw error
     }
-  } catch (error) {
-    throw unavailable(error, `run '${runId}' could not be deleted`)
+  }, `run '${runId}' could not be started`)
+}
+
+async function purge(workflows: DaprWorkflowClient, runId: string, id: string): Promise<void> {
+  const state = await lookAt(workflows, id, false)
+  if (state && !ENDED.has(state.runtimeStatus)) await workflows.terminateWorkflow(id, null).catch(() => {})
+  for (const until = Date.now() + 10_000; await lookAt(workflows, id, false); ) {
+    const isGone = await workflows.purgeWorkflow(id).catch(() => false)
+    if (!isGone && Date.now() > until) throw unavailable('it does not end', `run '${runId}' could not be deleted`)
+    if (!isGone) await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 

@@ -3,23 +3,17 @@
  * and the next worker tells it. A run may be told twice: it then looks twice, and finds the same.
  */
 import type { DaprClient } from '@dapr/dapr'
-import { CommunicationProtocolEnum, DaprWorkflowClient, WorkflowRuntimeStatus } from '@dapr/dapr'
+import { CommunicationProtocolEnum, DaprWorkflowClient } from '@dapr/dapr'
 import { HoldfastError } from '../../index.ts'
+import { ENDED } from './look.ts'
 import type { RunEvent } from './protocol.ts'
-import { EVENT, instanceId } from './protocol.ts'
+import { EVENT } from './protocol.ts'
 import type { Store } from './store.ts'
 
 const KEY = 'holdfast/wakes'
 
-/** What a workflow does not come back from. */
-export const ENDED: ReadonlySet<WorkflowRuntimeStatus> = new Set([
-  WorkflowRuntimeStatus.COMPLETED,
-  WorkflowRuntimeStatus.FAILED,
-  WorkflowRuntimeStatus.TERMINATED,
-])
-
 interface Wake {
-  readonly runId: string
+  readonly instance: string
   readonly event: RunEvent
 }
 
@@ -31,12 +25,17 @@ interface Wakes {
  * Wakes a run, now or when a worker is there.
  * @throws `ENGINE_UNAVAILABLE` where neither daprd nor the state store takes it
  */
-export async function wake(workflows: DaprWorkflowClient, store: Store, runId: string, event: RunEvent): Promise<void> {
-  if (await raise(workflows, { runId, event })) return
+export async function wake(
+  workflows: DaprWorkflowClient,
+  store: Store,
+  instance: string,
+  event: RunEvent,
+): Promise<void> {
+  if (await raise(workflows, { instance, event })) return
   if (event.type === 'wake') return
-  await change(store, (list) => [...list, { runId, event }])
+  await change(store, (list) => [...list, { instance, event }])
   // A worker may have come in between, and have found nothing.
-  await raise(workflows, { runId, event })
+  await raise(workflows, { instance, event })
 }
 
 /** What a worker does when it is connected: tells what could not be told without one. */
@@ -50,16 +49,16 @@ export async function deliver(workflows: DaprWorkflowClient, store: Store): Prom
   await change(store, (list) => list.filter((one) => !gone.has(JSON.stringify(one))))
 }
 
-async function raise(workflows: DaprWorkflowClient, { runId, event }: Wake): Promise<boolean> {
-  return workflows.raiseEvent(instanceId(runId), EVENT, event).then(
+async function raise(workflows: DaprWorkflowClient, { instance, event }: Wake): Promise<boolean> {
+  return workflows.raiseEvent(instance, EVENT, event).then(
     () => true,
     () => false,
   )
 }
 
 /** Nobody is to be told of a run that was ended from outside or deleted. */
-async function isOver(workflows: DaprWorkflowClient, { runId }: Wake): Promise<boolean> {
-  const state = await workflows.getWorkflowState(instanceId(runId), false)
+async function isOver(workflows: DaprWorkflowClient, { instance }: Wake): Promise<boolean> {
+  const state = await workflows.getWorkflowState(instance, false)
   return !state || ENDED.has(state.runtimeStatus)
 }
 

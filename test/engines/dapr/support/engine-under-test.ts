@@ -6,7 +6,7 @@ import type { EngineUnderTest } from 'holdfast/testing'
 import { daprDurabilityPlugin, daprRuns, registerAgents, superviseRuntime } from '../../../../src/plugins/dapr/index.ts'
 import type { DaprApp } from '../../../../tools/dapr/cluster.mjs'
 import { lineTo } from './line.ts'
-import { clientOf } from './world.ts'
+import { clientOf } from './client.ts'
 
 /** @param daprd of an app that no other case uses */
 export function daprUnderTest(daprd: DaprApp): EngineUnderTest {

@@ -3,15 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CommunicationProtocolEnum, DaprClient, DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
+import type { DaprClient } from '@dapr/dapr'
+import { DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
 import type { AgentRuns } from 'holdfast'
 import type { DaprRunsOptions, RegisterOptions, Supervisor, WorkerAgent } from '../../../../src/plugins/dapr/index.ts'
 import { daprRuns, registerAgents, superviseRuntime } from '../../../../src/plugins/dapr/index.ts'
 import type { DaprApp, DaprCluster } from '../../../../tools/dapr/cluster.mjs'
 import { startCluster } from '../../../../tools/dapr/cluster.mjs'
-
-// The SDK tells each item of work.
-console.info = () => {}
+import { clientOf } from './client.ts'
 
 export interface DaprWorld {
   readonly cluster: DaprCluster
@@ -52,14 +51,6 @@ export async function daprWorld(): Promise<DaprWorld> {
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-export function clientOf({ host, grpcPort }: { readonly host: string; readonly grpcPort: number }): DaprClient {
-  return new DaprClient({
-    daprHost: host,
-    daprPort: String(grpcPort),
-    communicationProtocol: CommunicationProtocolEnum.GRPC,
-  })
 }
 
 function appWorld(daprd: DaprApp, options: DaprRunsOptions = {}): AppWorld {

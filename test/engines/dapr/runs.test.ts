@@ -1,0 +1,184 @@
+/** Runs from outside: what starts, tells, answers, stops and forgets them; and what the engine does for a step. */
+import { Agent, HoldfastError, tool } from 'holdfast'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { daprDurabilityPlugin, daprRuns, daprWorkflow } from '../../../src/plugins/dapr/index.ts'
+import { readerModel } from '../../support/reader-model.ts'
+import type { AppWorld, DaprWorld } from './support/world.ts'
+import { daprWorld } from './support/world.ts'
+
+const ANY = { type: 'object' } as const
+
+let world: DaprWorld
+let app: AppWorld
+
+const runs = (): AppWorld['runs'] => app.runs
+const started = Promise.withResolvers<void>()
+const attempts: number[] = []
+let bookings = 0
+
+const oneTool = (name: string, execute: Parameters<typeof tool>[0]['execute'], more: object = {}): Agent =>
+  new Agent({
+    name,
+    model: readerModel([
+      [{ tool: 'work', input: {} }],
+      (results) => `it is ${JSON.stringify(results['work'])?.slice(0, 200)}`,
+    ]),
+    tools: [tool({ name: 'work', input: ANY, execute, ...more } as Parameters<typeof tool>[0])],
+  })
+
+const simple = oneTool('simple', () => 'done')
+const flaky = oneTool(
+  'flaky',
+  (_, { attempt }) => {
+    attempts.push(Date.now())
+    if (attempt < 3)
+      throw new HoldfastError({ code: 'TOOL_FAILED', kind: 'retryable', message: 'busy', retryAfter: 400 })
+    return `attempt ${attempt}`
+  },
+  { retry: { maxAttempts: 3 } },
+)
+const patient = oneTool('patient', async (_, { signal }) => {
+  started.resolve()
+  await new Promise((resolve) => signal.addEventListener('abort', resolve))
+  stopped = Date.now()
+  return 'stopped'
+})
+let stopped = 0
+const slow = oneTool('slow', () => new Promise(() => {}), { timeout: 300 })
+const large = oneTool('large', () => 'x'.repeat(2_500_000))
+const booking = oneTool('booking', () => `booking ${++bookings}`, { effect: 'once', approval: true })
+const own = oneTool('own', () => 'done')
+own.use(daprDurabilityPlugin())
+
+beforeAll(async () => {
+  world = await daprWorld()
+  app = await world.app()
+  app.work([simple, flaky, patient, slow, large, booking, own], {
+    register: (runtime) =>
+      runtime.registerWorkflowWithName(
+        'mine',
+        daprWorkflow(async (input: { what: string }) => (await own.run(input.what)).text),
+      ),
+  })
+})
+
+afterAll(() => world.close())
+
+async function until(is: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await is())) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+describe.concurrent('runs', () => {
+  test('the same run again is the same; with another input it is refused', async () => {
+    const run = await runs().start(simple, 'go', { runId: 'a/b#1' })
+    const result = await run.result()
+    expect(result).toMatchObject({ runId: 'a/b#1', status: 'completed', text: 'it is "done"' })
+    const again = await runs().start(simple, 'go', { runId: 'a/b#1' })
+    expect(await again.result()).toEqual(result)
+    await expect(runs().start(simple, 'stop', { runId: 'a/b#1' })).rejects.toMatchObject({ code: 'RUN_CONFLICT' })
+  })
+
+  test('two who start the same run at once start one', async () => {
+    const both = await Promise.all([1, 2].map(() => runs().start(simple, 'go', { runId: 'both' })))
+    const results = await Promise.all(both.map((run) => run.result()))
+    expect(results[0]).toEqual(results[1])
+  })
+
+  test('runs are listed, and forgotten', async () => {
+    for (const runId of ['list-1', 'list-2', 'list-3']) {
+      await (await runs().start(simple, 'go', { runId, context: { list: true } })).result()
+    }
+    await runs().delete('list-2')
+    const found: string[] = []
+    for await (const { runId, status } of runs().list({ agent: 'simple', status: 'completed' })) {
+      expect(status).toBe('completed')
+      found.push(runId)
+    }
+    expect(found).toEqual(expect.arrayContaining(['list-1', 'list-3']))
+    expect(found).not.toContain('list-2')
+    await expect(runs().get('list-2').status()).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' })
+    const again = await runs().start(simple, 'other', { runId: 'list-2' })
+    expect(await again.result()).toMatchObject({ status: 'completed' })
+  })
+
+  test('what is not known is not found', async () => {
+    const run = runs().get('nobody')
+    const calls = [run.status, run.result, () => run.respond('x', {}), run.cancel, () => runs().delete('nobody')]
+    for (const call of calls) {
+      await expect(call.call(run)).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' })
+    }
+  })
+
+  test('a workflow of its own is neither started nor are there streams without a sink', async () => {
+    const start = runs().start(simple, 'go', { runId: 'x', workflow: 'mine' })
+    await expect(start).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+    expect(() => runs().get('x').events()).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }))
+    expect(() => daprRuns({ options: {} } as never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
+  })
+
+  test('an agent in a workflow of its own', async () => {
+    await app.workflows.scheduleNewWorkflow('mine', { what: 'go' }, 'mine-1')
+    const state = await app.workflows.waitForWorkflowCompletion('mine-1', true, 30)
+    expect(JSON.parse(state?.serializedOutput ?? '')).toBe('it is "done"')
+  })
+
+  test('outside of a workflow the plugin refuses', async () => {
+    await expect(own.run('go')).rejects.toMatchObject({ code: 'NO_ENGINE_CONTEXT' })
+  })
+})
+
+describe.concurrent('steps', () => {
+  test('what is worth another attempt gets it, by durable timers, when it said', async () => {
+    const run = await runs().start(flaky, 'go', { runId: 'flaky' })
+    expect(await run.result()).toMatchObject({ text: 'it is "attempt 3"' })
+    expect(attempts).toHaveLength(3)
+    for (const [index, at] of attempts.slice(1).entries())
+      expect(at - (attempts[index] ?? 0)).toBeGreaterThanOrEqual(395)
+  })
+
+  test('a timeout is told to the model', async () => {
+    const run = await runs().start(slow, 'go', { runId: 'slow' })
+    expect((await run.result()).text).toContain('took more than 300 ms')
+  })
+
+  test('a cancel reaches the signal of the tool that runs', async () => {
+    const run = await runs().start(patient, 'go', { runId: 'patient' })
+    await started.promise
+    const asked = Date.now()
+    await run.cancel('enough')
+    expect(await run.result()).toMatchObject({ status: 'cancelled', reason: 'enough' })
+    await until(() => stopped > 0)
+    console.log(`cancel: ${stopped - asked} ms`)
+    await run.cancel()
+    expect(await run.status()).toMatchObject({ status: 'cancelled' })
+  })
+
+  test('what a tool gave that is too large is not denied to have been done', async () => {
+    const run = await runs().start(large, 'go', { runId: 'large' })
+    expect((await run.result()).text).toContain('was done, and what it gave has 25')
+  })
+
+  test('an input that is too large for a start is refused at once', async () => {
+    const start = runs().start(simple, 'x'.repeat(4_000_000), { runId: 'huge' })
+    await expect(start).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
+  })
+
+  test('a first message that is too large for a step ends the run', async () => {
+    const run = await runs().start(simple, 'x'.repeat(2_000_000), { runId: 'big' })
+    await expect(run.result()).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
+    expect(await run.status()).toMatchObject({ status: 'failed', error: { code: 'PAYLOAD_TOO_LARGE' } })
+  })
+
+  test('answers: checked, taken once, refused where nothing is asked', async () => {
+    const run = await runs().start(booking, 'go', { runId: 'booking' })
+    const id = '1/tool/0/work/approval'
+    await until(async () => (await run.status()).status === 'waiting')
+    await expect(run.respond('1/tool/7/work/approval', {})).rejects.toMatchObject({ code: 'WAIT_NOT_FOUND' })
+    await expect(run.respond(id, { approved: 'yes' })).rejects.toMatchObject({ code: 'ANSWER_INVALID' })
+    const three = await Promise.allSettled([1, 2, 3].map(() => run.respond(id, { approved: true, by: 'me' })))
+    expect(three.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(await run.result()).toMatchObject({ text: 'it is "booking 1"' })
+    await expect(run.respond(id, { approved: true })).rejects.toMatchObject({ code: 'WAIT_ANSWERED' })
+    expect(bookings).toBe(1)
+  })
+})
