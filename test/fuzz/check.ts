@@ -3,7 +3,7 @@ import type { CrashScript, Script } from '../support/random-script.ts'
 import type { BenchMaker } from './engines.ts'
 import { memory } from './engines.ts'
 import { MODEL_ATTEMPTS } from './interpret.ts'
-import type { Played } from './play.ts'
+import type { Outcome, Played } from './play.ts'
 import { play } from './play.ts'
 import type { State } from './rules.ts'
 import type { Ended } from './world.ts'
@@ -101,10 +101,15 @@ function summaryOf(script: Script, played: Played, unknown: ReadonlySet<string> 
   const asked = [...world.asked].filter(([, input]) => (input as { readonly type: string }).type !== 'unknown-outcome')
   const all = { outcome, asked: Object.fromEntries(asked) }
   const ended = { ended: Object.fromEntries(world.ended), states: Object.fromEntries(world.states) }
-  const summary = raced(script, played)
-    ? { ...all, outcome: { ...outcome, reason: outcome.reason && 'one of them' } }
-    : { ...all, ...ended }
+  const summary = raced(script, played) ? { ...all, outcome: ofRace(outcome) } : { ...all, ...ended }
   return unknown.size === 0 ? summary : blank(summary, unknown)
+}
+
+/** Which of several reasons it was, and what the steps beside had come to, is open. */
+function ofRace(outcome: Outcome): Outcome {
+  const messages = (outcome.messages ?? []) as unknown as readonly Message[]
+  const last = messages.at(-1)?.role === 'tool' ? messages.slice(0, -1) : messages
+  return { ...outcome, messages: last as never, ...(outcome.reason !== undefined && { reason: 'one of them' }) }
 }
 
 /** Cancelled by a hook of a sub-agent, beside others. */

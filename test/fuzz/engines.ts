@@ -1,16 +1,5 @@
 /** The engines that a script is run on. */
-import type {
-  AgentPlugin,
-  DurableStep,
-  Json,
-  OpenWait,
-  RunInfo,
-  RunResult,
-  RunState,
-  Step,
-  StepDescriptor,
-  WaitInput,
-} from 'holdfast'
+import type { AgentPlugin, DurableStep, Json, RunInfo, RunResult, RunState, Step, StepDescriptor } from 'holdfast'
 import {
   describeStep,
   durable,

@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => sqlite.close())
 
-test(`${runs} random scripts, seed ${seed}`, { timeout: 60_000 + runs * 100 }, async () => {
+test(`${runs} random scripts, seed ${seed}`, { timeout: 60_000 + runs * 500 }, async () => {
   const engines = [keyed, positional, byName, sqlite.bench]
   expect(await fuzz({ engines, runs, seed, path, thorough: false })).toBeGreaterThan(0)
 })

@@ -239,7 +239,7 @@ const pair: fc.Arbitrary<readonly Rule[]> = fc
 const rules: fc.Arbitrary<readonly Rule[]> = fc
   .array(
     fc.oneof({ weight: 8, arbitrary: rule.map((one): readonly Rule[] => [one]) }, { weight: 1, arbitrary: pair }),
-    { maxLength: 4 },
+    { maxLength: 3 },
   )
   .map((groups) => groups.flat())
 
