@@ -47,10 +47,13 @@ export function lambdaDurabilityPlugin(given?: DurableContext | LambdaOptions, m
     hooks: durable({
       execute: (step, run) => ({ ...step, run: () => execute(place(step), step, run) }),
       wait: (step, run) => ({ ...step, run: () => waitFor(place(step), step, run) }),
-      scope: (step, body, run) =>
-        step.kind === 'agent' && step.id === 'run'
-          ? runInScope(context ?? hostContext(), step, body, run, options)
-          : inChild(place(step), step, body),
+      scope(step, body, run) {
+        if (step.kind === 'agent' && step.id === 'run') {
+          return runInScope(context ?? hostContext(), step, body, run, options)
+        }
+        // A model call is never beside another step of its agent: its place is its own.
+        return step.kind === 'model' ? body() : inChild(place(step), step, body)
+      },
     }),
   }
 }
