@@ -44,7 +44,7 @@ export function temporalDurabilityPlugin(options: TemporalDurabilityOptions = {}
     observe: tellWorker,
     hooks: durable({
       execute: (step, run) => ({ ...step, run: () => dispatch(liveRun(run.runId), step, run) }),
-      wait: (step, run) => ({ ...step, run: () => waitFor(liveRun(run.runId), step) }),
+      wait: (step, run) => ({ ...step, run: () => waitFor(liveRun(run.runId), step, run) }),
       scope: (step, body, run) => {
         if (!isRun(step)) return body()
         requireWorkflow()

@@ -1,23 +1,28 @@
 /** Waits: a person is waited for by an Update, a timer is the server's. */
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow'
-import type { Json, Step, WaitOutput } from '../../index.ts'
+import type { Json, RunInfo, Step, WaitOutput } from '../../index.ts'
 import { HoldfastError } from '../../index.ts'
 import type { LiveRun } from './live-run.ts'
 
-export async function waitFor(live: LiveRun, step: Step<'wait'>): Promise<WaitOutput> {
+export async function waitFor(live: LiveRun, step: Step<'wait'>, run: RunInfo): Promise<WaitOutput> {
   const done = live.carrying ? live.start?.carried?.waits[step.id] : undefined
-  const output = done === undefined ? await settle(live, step) : (done as WaitOutput)
+  const output = done === undefined ? await settle(live, step, run) : (done as WaitOutput)
   live.answered.add(step.id)
   live.settled.set(step.id, output as unknown as Json)
   return output
 }
 
-async function settle(live: LiveRun, step: Step<'wait'>): Promise<WaitOutput> {
+async function settle(live: LiveRun, step: Step<'wait'>, run: RunInfo): Promise<WaitOutput> {
   live.carrying = false
   const scope = new CancellationScope()
   live.scopes.add(scope)
   try {
-    return await scope.run(() => (step.input.type === 'timer' ? timer(step.input.duration) : person(live, step, scope)))
+    const waiting = scope.run(() =>
+      step.input.type === 'timer' ? timer(step.input.duration) : person(live, step, scope),
+    )
+    // On replay, too: what is told then does not leave the sandbox.
+    run.opened(step.id)
+    return await waiting
   } catch (error) {
     if (!isCancellation(error)) throw error
     throw new HoldfastError({ code: 'CANCELLED', message: `${step.id} was cancelled`, cause: error })

@@ -1,10 +1,13 @@
-/** What holds a run and does not end it: a worker that lacks something, code that does something else than before. */
+/** Deploys: what holds a run and does not end it, what is pinned in it, and what a worker that takes it up tells. */
 import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker'
+import type { AgentEvent } from 'holdfast'
+import { memoryStreams } from 'holdfast'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { temporalRuns } from '../../../src/plugins/temporal/client.ts'
 import { agentOf, call, text, toolOf } from '../../support/kit.ts'
 import type { TemporalWorld } from './support/world.ts'
 import { temporalWorld } from './support/world.ts'
@@ -70,6 +73,58 @@ test('what defines a run is pinned in it: a worker with another agent asks for i
   expect(messages[2]).toMatchObject({ content: [{ output: { value: 20_000 } }] })
   expect(seen).toEqual(['Be kind.', 'Be kind.'])
   await stopNext()
+})
+
+test('a worker that takes a run up tells its observers of what is new alone', async () => {
+  const events: AgentEvent[] = []
+  const agent = () =>
+    agentOf([call('ask'), text('done')], { name: 'watched', tools: [toolOf('ask', { approval: true })] }).use({
+      name: 'watcher',
+      observe: (event) => {
+        events.push(event)
+      },
+    })
+  const stop = await world.work([agent()])
+  const run = await world.runs.start(agent(), 'go', { runId: 'watched-twice' })
+  await expect.poll(() => statusOf('watched-twice'), { timeout: 10_000 }).toBe('waiting')
+  await stop()
+  const before = events.length
+  expect(events.at(-1)?.type).toBe('wait-opened')
+  const stopNext = await world.work([agent()])
+  await run.respond('1/tool/0/ask/approval', { approved: true })
+  await run.result()
+  await expect.poll(() => events.at(-1)?.type).toBe('run-finished')
+  expect(events[before]?.type).toBe('wait-settled')
+  expect(new Set(events.map(({ id }) => id.seq)).size).toBe(events.length)
+  await stopNext()
+})
+
+test('what a failed attempt said is taken back', async () => {
+  const streams = memoryStreams()
+  const agent = agentOf([call('flaky'), text('done')], {
+    name: 'streaming',
+    tools: [
+      toolOf('flaky', {
+        retry: { maxAttempts: 2, initialInterval: 1 },
+        execute(_, { attempt, progress }) {
+          progress({ attempt })
+          if (attempt === 1) throw new Error('busy')
+          return 'ok'
+        },
+      }),
+    ],
+  })
+  const stop = await world.work([agent], { streams })
+  const runs = temporalRuns(world.client, { taskQueue: world.taskQueue, streams })
+  const run = await runs.start(agent, 'go', { runId: 'streaming' })
+  const said: string[] = []
+  for await (const chunk of run.events()) {
+    if (chunk.stepId === '1/tool/0/flaky')
+      said.push(chunk.type === 'progress' ? JSON.stringify(chunk.data) : chunk.type)
+  }
+  expect(said).toEqual(['start', '{"attempt":1}', 'superseded', 'start', '{"attempt":2}', 'end'])
+  await run.result()
+  await stop()
 })
 
 test('code that does something else than before holds the run, and a roll-back lets it go on', async () => {
