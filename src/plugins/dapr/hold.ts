@@ -18,6 +18,9 @@ function innerOf(context: WorkflowContext): Inner | undefined {
   return inner && typeof inner.setFailed === 'function' && inner._pendingActions ? (inner as Inner) : undefined
 }
 
+/** Held by ours already: what the SDK finds after that follows from it. */
+const held = new WeakSet<Inner>()
+
 /** What the SDK says where code and history don't fit: other names, another kind of action, or none. */
 const NON_DETERMINISM = /non-determini/i
 
@@ -32,6 +35,7 @@ export function holdOnDivergence(context: WorkflowContext): void {
       return
     }
     inner._pendingActions = {}
+    if (held.has(inner)) return
     const error: ErrorJson = {
       code: 'DIVERGED',
       kind: 'terminal',
@@ -46,6 +50,7 @@ export function holdOnDivergence(context: WorkflowContext): void {
 export async function* keepHeld(context: WorkflowContext): AsyncGenerator<Task<unknown>, void, unknown> {
   const inner = innerOf(context)
   if (!inner) return
+  held.add(inner)
   inner._pendingActions = {}
   for (;;) yield context.waitForExternalEvent('holdfast.never')
 }

@@ -23,16 +23,18 @@ export function lookAt(
   return retrying(look, `workflow '${instance}' can't be looked at`)
 }
 
-const TRIES = 12
+/** Milliseconds. */
+const PATIENCE = 4_000
 
 /** For what may be done twice. @throws `ENGINE_UNAVAILABLE` after some seconds */
 export async function retrying<T>(work: () => Promise<T>, what: string): Promise<T> {
+  const until = Date.now() + PATIENCE
   for (let tries = 1; ; tries++) {
     try {
       return await work()
     } catch (error) {
-      if (tries >= TRIES) throw unavailable(error, what)
-      await new Promise((resolve) => setTimeout(resolve, Math.min(25 * tries, 400) * (tries > 4 ? 2 : 1)))
+      if (Date.now() > until) throw unavailable(error, what)
+      await new Promise((resolve) => setTimeout(resolve, Math.min(25 * tries, 400)))
     }
   }
 }

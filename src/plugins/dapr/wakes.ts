@@ -31,22 +31,31 @@ export async function wake(
   instance: string,
   event: RunEvent,
 ): Promise<void> {
-  if (await raise(workflows, { instance, event })) return
+  const raised = raise(workflows, { instance, event })
+  // Without a worker Dapr itself tries for some seconds.
+  if (await Promise.race([raised, later()])) return
   if (event.type === 'wake') return
   await change(store, (list) => [...list, { instance, event }])
-  // A worker may have come in between, and have found nothing.
-  await raise(workflows, { instance, event })
 }
 
 /** What a worker does when it is connected: tells what could not be told without one. */
 export async function deliver(workflows: DaprWorkflowClient, store: Store): Promise<void> {
   const found = await store.get<Wakes>(KEY)
-  const told: Wake[] = []
-  for (const one of found?.list ?? [])
-    if ((await raise(workflows, one)) || (await isOver(workflows, one))) told.push(one)
+  const list = found?.list ?? []
+  const results = await Promise.all(
+    list.map(async (one) => (await raise(workflows, one)) || (await isOver(workflows, one))),
+  )
+  const told = list.filter((_, index) => results[index])
   if (told.length === 0) return
   const gone = new Set(told.map((one) => JSON.stringify(one)))
   await change(store, (list) => list.filter((one) => !gone.has(JSON.stringify(one))))
+}
+
+/** Milliseconds after which an event is left to the next worker. */
+const PATIENCE = 500
+
+function later(): Promise<false> {
+  return new Promise((resolve) => setTimeout(() => resolve(false), PATIENCE))
 }
 
 async function raise(workflows: DaprWorkflowClient, { instance, event }: Wake): Promise<boolean> {

@@ -103,9 +103,15 @@ describe.concurrent('runs', () => {
 
   test('what is not known is not found', async () => {
     const run = runs().get('nobody')
-    const calls = [run.status, run.result, () => run.respond('x', {}), run.cancel, () => runs().delete('nobody')]
+    const calls = [
+      () => run.status(),
+      () => run.result(),
+      () => run.respond('x', {}),
+      () => run.cancel(),
+      () => runs().delete('nobody'),
+    ]
     for (const call of calls) {
-      await expect(call.call(run)).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' })
+      await expect(call()).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' })
     }
   })
 

@@ -14,6 +14,7 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
   const workflows = new DaprWorkflowClient(at)
   const client = clientOf(daprd)
   const runs = daprRuns(client, { workflows })
+  const begun = new Set<string>()
   const workers = new Map<AgentPlugin, () => void>()
 
   async function end(plugin: AgentPlugin): Promise<void> {
@@ -38,12 +39,14 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
     },
     kill: end,
     async run(agent, input, { runId, context, messages, onWait }) {
+      const still = begun.has(runId) ? STILL : 0
+      begun.add(runId)
       const run = await runs.start(agent, input, {
         runId,
         ...(context !== undefined && { context }),
         ...(messages && { messages }),
       })
-      return onWait === 'block' ? await run.result() : await untilItWaits(run)
+      return onWait === 'block' ? await run.result() : await untilItWaits(run, still)
     },
     respond: (runId, waitId, answer) => runs.get(runId).respond(waitId, answer),
     cancel: (runId, reason) => runs.get(runId).cancel(reason),
@@ -55,11 +58,11 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
   }
 }
 
-/** For so many milliseconds a run must wait to be one that waits: its worker has just been started. */
-const STILL = 1_000
+/** For so many milliseconds a run that was taken up must wait to be one that waits: its worker has just been started. */
+const STILL = 1_500
 
 /** Its result, or what it waits for. */
-async function untilItWaits(run: RunHandle): Promise<RunResult> {
+async function untilItWaits(run: RunHandle, still: number): Promise<RunResult> {
   let since = Date.now()
   let before = ''
   for (;;) {
@@ -68,7 +71,7 @@ async function untilItWaits(run: RunHandle): Promise<RunResult> {
     const now = `${status} ${waits.map(({ id }) => id)}`
     if (now !== before) since = Date.now()
     before = now
-    if (status === 'waiting' && Date.now() - since > STILL) return waitingResult(run.runId, waits)
+    if (status === 'waiting' && Date.now() - since >= still) return waitingResult(run.runId, waits)
     if (status !== 'running' && status !== 'blocked') return run.result()
     await new Promise((resolve) => setTimeout(resolve, 20))
   }

@@ -31,7 +31,7 @@ async function around<R extends { stepId: string; execution: number }, T>(
 }
 
 const killer: AgentPlugin = { name: 'killer', middleware: { model: around, tool: around } }
-const agent = withPlugins(createContractAgent({ effects: EFFECTS }).definition, [killer])
+const agent = withPlugins(createContractAgent({ effects: EFFECTS }).definition, [], [killer])
 const runtime = new WorkflowRuntime({ daprHost: HOST, daprPort: PORT })
 registerAgents(runtime, [agent], { client: clientOf({ host: HOST, grpcPort: Number(PORT) }), cancelInterval: 200 })
 superviseRuntime(runtime, { log: (line) => process.send?.(line), interval: 100 })
