@@ -30,6 +30,16 @@ export function temporalBinary() {
  */
 export async function startTemporal(options = {}) {
   const path = temporalBinary()
+  for (let tries = 3; ; tries--) {
+    const server = await tryStart(path, options)
+    if (server) return server
+    // A port may have been taken in between; with a port that was asked for, its last owner may not be gone yet.
+    if (tries === 1) throw new Error(`the Temporal server ${path} did not start: run it by hand with server start-dev`)
+    await sleep(500)
+  }
+}
+
+async function tryStart(path, options) {
   const port = options.port ?? (await freePort())
   const address = `127.0.0.1:${port}`
   const args = ['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port)]
@@ -43,26 +53,28 @@ export async function startTemporal(options = {}) {
   const child = spawn(path, args, { stdio: ['ignore', stdio, stdio] })
   const end = () => child.kill('SIGKILL')
   process.on('exit', end)
-  const gone = new Promise((resolve) => child.on('exit', resolve))
   let ended = false
-  gone.then(() => {
-    ended = true
+  const gone = new Promise((resolve) => {
+    child.on('exit', () => {
+      ended = true
+      resolve()
+    })
   })
-  for (const until = Date.now() + 60_000; !isHealthy(path, address); await sleep(100)) {
-    if (!ended && Date.now() < until) continue
+  const stop = async () => {
+    process.off('exit', end)
     end()
-    throw new Error(`the Temporal server ${path} did not start: run it by hand with ${args.join(' ')}`)
+    await gone
   }
-  return {
-    address,
-    port,
-    pid: child.pid,
-    async stop() {
-      process.off('exit', end)
-      end()
-      await gone
-    },
+  // Healthy, and still there after a look at what else happened: what answers on the port has to be this one.
+  const until = Date.now() + 60_000
+  for (let healthy = 0; healthy < 2; ) {
+    healthy = isHealthy(path, address) ? healthy + 1 : 0
+    await sleep(100)
+    if (!ended && Date.now() < until) continue
+    await stop()
+    return undefined
   }
+  return { address, port, pid: child.pid, stop }
 }
 
 function fetchBinary() {
@@ -124,13 +136,18 @@ function sleep(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
 
-export function freePort() {
-  return new Promise((resolve, reject) => {
+/** Below the ports that the system gives to connections, so that none takes it meanwhile. */
+export async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    if (await isFree(port)) return port
+  }
+}
+
+function isFree(port) {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
+    server.on('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }

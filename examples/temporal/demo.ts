@@ -15,13 +15,15 @@ function run(script: string, ...args: string[]): ChildProcess {
 
 async function startWorker(): Promise<ChildProcess> {
   const worker = run('worker.ts')
-  await once(worker, 'message')
+  const ready = await Promise.race([once(worker, 'message'), once(worker, 'exit').then(() => undefined)])
+  if (!ready) throw new Error('the worker did not start')
   console.log(`worker ${worker.pid} is ready`)
   return worker
 }
 
-let worker = await startWorker()
+let worker: ChildProcess | undefined
 try {
+  worker = await startWorker()
   await once(run('start.ts', 'trip-42'), 'exit')
   await new Promise((resolve) => setTimeout(resolve, 1_000))
   console.log(`worker ${worker.pid} is killed, in the middle of its search`)
@@ -29,6 +31,6 @@ try {
   worker = await startWorker()
   await once(run('approve.ts', 'trip-42'), 'exit')
 } finally {
-  worker.kill('SIGKILL')
+  worker?.kill('SIGKILL')
   await server.stop()
 }
