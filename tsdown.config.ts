@@ -4,6 +4,7 @@ import { bundleWorkflows } from './scripts/bundle-workflows.mjs'
 export default defineConfig({
   entry: [
     'src/index.ts',
+    'src/plugins/dapr/index.ts',
     'src/plugins/lambda/index.ts',
     'src/plugins/sqlite/index.ts',
     'src/plugins/temporal/index.ts',

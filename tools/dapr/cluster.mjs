@@ -74,12 +74,18 @@ async function createApp(binary, folder, id, workflow, { placementPort, schedule
   }
 }
 
+/** What ends a program, for each that was made. */
+const ends = new Set()
+process.on('exit', () => {
+  for (const end of ends) end()
+})
+
 /** A child process that can be killed and started again. */
 function program(path, name, folder, args) {
   let child
   let gone = Promise.resolve()
   const end = () => child?.kill('SIGKILL')
-  process.on('exit', end)
+  ends.add(end)
   return {
     get pid() {
       return child?.pid
