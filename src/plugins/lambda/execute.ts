@@ -14,7 +14,9 @@ class Again extends Error {
   readonly told: HoldfastError | undefined
 
   constructor(milliseconds: number, told?: HoldfastError) {
-    super('again')
+    super(told?.message ?? 'to be done in another invocation')
+    // What the history tells of the attempt.
+    this.name = told?.code ?? 'Again'
     this.seconds = Math.max(1, Math.ceil(milliseconds / 1_000))
     this.told = told
   }
@@ -25,7 +27,8 @@ type Hold = (reason: unknown) => void
 /** Interruptions by the end of an invocation's time that a step is allowed, whatever its policy. */
 const INTERRUPTIONS = 3
 
-export async function execute({ context, invocation }: Place, step: DurableStep, run: RunInfo): Promise<StepRecord> {
+export async function execute(place: Place, step: DurableStep, run: RunInfo): Promise<StepRecord> {
+  const { context, invocation } = place
   invocation.count(1)
   const once = step.policy.effect === 'once'
   // What may not be recorded takes the run out of the loop, while the operation stays as it is.
@@ -33,7 +36,7 @@ export async function execute({ context, invocation }: Place, step: DurableStep,
   held.promise.catch(() => {})
   const recorded = context.step<Json>(
     operationName(executionId(step)),
-    ({ attempt }) => perform({ context, invocation }, step, run, attempt, held.reject),
+    ({ attempt }) => perform(place, step, run, attempt, held.reject),
     {
       semantics: once ? StepSemantics.AtMostOncePerRetry : StepSemantics.AtLeastOncePerRetry,
       retryStrategy(error) {

@@ -16,7 +16,7 @@ export interface RunHistory {
   readonly waits: readonly KnownWait[]
   /** Names of callbacks that are open and not yet told of. */
   readonly opening: readonly string[]
-  /** Why the last invocation failed. */
+  /** What this deploy lacks, or why the last invocation failed. */
   readonly failure?: ErrorJson
 }
 
@@ -27,6 +27,7 @@ export async function readHistory(
 ): Promise<RunHistory> {
   const callbacks = new Map<string, { readonly name: string; readonly callbackId: string; closed: boolean }>()
   const opened: OpenedRecord[] = []
+  const unknown = new Map<string, ErrorJson>()
   let failure: ErrorJson | undefined
   for await (const event of eventsOf(client, arn)) {
     const { Id = '', Name: name = '' } = event
@@ -37,7 +38,12 @@ export async function readHistory(
     const record = openedOf(event)
     if (record) opened.push(record)
     if (event.EventType === 'InvocationCompleted') failure = failureOf(event)
+    const blocking = unknownOf(event)
+    if (blocking) unknown.set(Id, blocking)
+    if (event.EventType === 'StepSucceeded') unknown.delete(Id)
   }
+  const [blocking] = unknown.values()
+  failure = blocking ?? failure
   const known = [...callbacks.values()]
   const waits: KnownWait[] = []
   for (const { waitId, callbackId, input } of opened) {
@@ -80,6 +86,14 @@ function openedOf({ EventType, Name = '', StepSucceededDetails }: Event): Opened
   } catch (cause) {
     throw new HoldfastError({ code: 'JOURNAL_CORRUPT', message: `the record of operation ${Name} is no JSON`, cause })
   }
+}
+
+/** A step that the function does not know, and that is tried again. */
+function unknownOf({ EventType, StepFailedDetails }: Event): ErrorJson | undefined {
+  const { ErrorType: code, ErrorMessage: message = '' } = StepFailedDetails?.Error?.Payload ?? {}
+  if (EventType !== 'StepFailed' || !StepFailedDetails?.RetryDetails) return undefined
+  if (code !== 'TOOL_UNKNOWN' && code !== 'MODEL_UNKNOWN' && code !== 'TASK_UNKNOWN') return undefined
+  return { code, kind: 'retryable', message }
 }
 
 function failureOf({ InvocationCompletedDetails }: Event): ErrorJson | undefined {

@@ -9,6 +9,8 @@ import { MAX_OPERATIONS, SPARE_OPERATIONS } from './protocol.ts'
 export interface Place {
   readonly context: DurableContext
   readonly invocation: Invocation
+  /** Whether it is that of one step, and not of a run or a sub-agent. */
+  readonly isStep: boolean
 }
 
 /** Of the code that runs right now: the storage itself keeps nothing. */

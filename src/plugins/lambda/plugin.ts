@@ -1,7 +1,7 @@
 /** The durability plugin: each step is an operation of a durable execution. */
 import type { DurableContext } from '@aws/durable-execution-sdk-js'
-import type { AgentPlugin, RunInfo, StepDescriptor } from '../../index.ts'
-import { durable, HoldfastError, isEngineFailure } from '../../index.ts'
+import type { AgentPlugin, DurableStep, RunInfo, StepDescriptor, StepRecord } from '../../index.ts'
+import { durable, executionId, HoldfastError, isEngineFailure } from '../../index.ts'
 import { execute } from './execute.ts'
 import { hosts } from './host.ts'
 import type { Place } from './invocation.ts'
@@ -45,14 +45,13 @@ export function lambdaDurabilityPlugin(given?: DurableContext | LambdaOptions, m
       currentRunId: () => runIdOf(context ?? hostContext()),
     },
     hooks: durable({
-      execute: (step, run) => ({ ...step, run: () => execute(place(step), step, run) }),
+      execute: (step, run) => ({ ...step, run: () => executeAt(place(step), step, run) }),
       wait: (step, run) => ({ ...step, run: () => waitFor(place(step), step, run) }),
       scope(step, body, run) {
         if (step.kind === 'agent' && step.id === 'run') {
           return runInScope(context ?? hostContext(), step, body, run, options)
         }
-        // A model call is never beside another step of its agent: its place is its own.
-        return step.kind === 'model' ? body() : inChild(place(step), step, body)
+        return step.kind === 'agent' ? inAgent(place(step), step, body) : inChild(place(step), step, body)
       },
     }),
   }
@@ -67,7 +66,7 @@ async function runInScope<T>(
 ): Promise<T> {
   const invocation = new Invocation(context, run, options)
   try {
-    const result = await inChild({ context, invocation }, step, body)
+    const result = await inChild({ context, invocation, isStep: false }, step, body)
     await close(options, run)
     return result
   } catch (error) {
@@ -85,6 +84,27 @@ async function close({ streams }: LambdaOptions, { runId }: RunInfo): Promise<vo
 }
 
 /**
+ * Each place of a run and of a sub-agent is a virtual context, which the service knows nothing of, and the first operation in
+ * it is a recorded one. So a deploy that asks for something else at a place finds that operation there, and is refused: a
+ * place without one would let it go on and do what is done already once more, at the next place.
+ */
+function executeAt(here: Place, step: DurableStep, run: RunInfo): Promise<StepRecord> {
+  if (here.isStep) return execute(here, step, run)
+  return inChild(here, step, () => execute(place(step), step, run))
+}
+
+/** A sub-agent has places of its own, after an operation that says so. */
+function inAgent<T>(here: Place, step: StepDescriptor, body: () => Promise<T>): Promise<T> {
+  const agent = async (): Promise<T> => {
+    const { context, invocation } = place(step)
+    invocation.count(1)
+    await context.step(operationName(`${executionId(step)}/begun`), async () => null)
+    return places.run({ context, invocation, isStep: false }, body)
+  }
+  return inChild(here, step, agent)
+}
+
+/**
  * In a context of its own, where operations are counted anew: what runs beside it takes none of its places. A virtual one:
  * it is no operation itself, and its body runs again on replay, as hooks must. What the body gives goes past it, since the
  * context would pass it through JSON.
@@ -94,7 +114,7 @@ async function inChild<T>(parent: Place, step: StepDescriptor, body: () => Promi
   await parent.context.runInChildContext(
     operationName(step.id),
     async (context) => {
-      outcome = await places.run({ ...parent, context }, body).then(
+      outcome = await places.run({ ...parent, context, isStep: step.id !== 'run' }, body).then(
         (value) => ({ value }),
         (error: unknown) => ({ error }),
       )

@@ -6,6 +6,7 @@ import { folderStore, lambdaAgentHandler, lambdaDurabilityPlugin } from 'holdfas
 import { withDurableExecution } from '@aws/durable-execution-sdk-js'
 import { call, scriptedModel, text } from 'holdfast/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Handler } from '../../../examples/lambda/local/runtime.ts'
 import { answerAll, LambdaWorld } from './support/world.ts'
 
 let world: LambdaWorld
@@ -205,4 +206,60 @@ test('runs are listed, and one that is deleted is stopped', async () => {
     .status()
     .catch((error: unknown) => error)
   expect(isHoldfastError(unknown, 'RUN_NOT_FOUND')).toBe(true)
+})
+
+test('a deploy that asks for other steps holds the run, which goes on after a roll-back', async () => {
+  let isDeployed = false
+  const deploy = (): Agent => {
+    const agent = worker(() => 'worked', { approval: true })
+    if (!isDeployed) return agent
+    return agent.use({
+      name: 'extra',
+      tasks: { look: () => 'looked' },
+      hooks: {
+        async BeforeToolCall({ task }) {
+          await task('look')
+        },
+      },
+    })
+  }
+  const durable = { client: world.client }
+  const failures: unknown[] = []
+  const handler = lambdaAgentHandler(() => deploy(), { durable })
+  const { runs } = world.serve((async (event, context) => {
+    try {
+      return await handler(event as never, context)
+    } catch (error) {
+      failures.push(error)
+      // The emulator would invoke again at once.
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      throw error
+    }
+  }) as Handler)
+  const run = await runs.start(deploy(), 'go', { runId: 'diverges' })
+  const waitId = '1/tool/0/work/approval'
+  while ((await run.status()).status !== 'waiting') await new Promise((resolve) => setTimeout(resolve, 10))
+  isDeployed = true
+  await run.respond(waitId, { approved: true })
+  while (failures.length === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  isDeployed = false
+  expect((await run.result()).status).toBe('completed')
+  expect(failures.every((error) => isHoldfastError(error, 'DIVERGED'))).toBe(true)
+})
+
+test('a tool that is not in the deploy holds the run until one has it', async () => {
+  let isDeployed = false
+  let attempts = 0
+  const deploy = (): Agent => {
+    const whole = worker(() => ++attempts, { effect: 'once' })
+    if (isDeployed) return whole
+    // As a worker that lacks it: the run was started by one that has it.
+    return new Agent({ ...whole.describe(), version: 1 })
+  }
+  const { runs } = world.serve(lambdaAgentHandler(() => deploy(), { durable: { client: world.client } }) as never)
+  const run = await runs.start(deploy(), 'go', { runId: 'lacks' })
+  while ((await run.status()).status !== 'blocked') await new Promise((resolve) => setTimeout(resolve, 10))
+  isDeployed = true
+  expect((await run.result()).status).toBe('completed')
+  expect(attempts).toBe(1)
 })
