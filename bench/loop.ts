@@ -10,8 +10,8 @@ import { atMost } from './report.ts'
 
 const TURNS = [10, 100, 1000] as const
 const ROUNDS = 9
-/** Of 2,000 turns each: until then the compiler is at work. */
-const WARM_UPS = 10
+/** Of 6,000 turns each: until then the compiler is at work. */
+const WARM_UPS = 4
 /** Frameworks take seconds for 1,000 turns. */
 const SLOW_ROUNDS = 3
 
@@ -19,7 +19,7 @@ const SLOW_ROUNDS = 3
 type Taken = Map<string, number[]>
 
 async function takeAll(turns: number, reading: Reading): Promise<Taken> {
-  const times = Math.max(1, 2000 / turns)
+  const times = Math.max(1, 6000 / turns)
   const fast = [floor(turns, reading, true), holdfast(turns, reading, true)]
   const bare = [floor(turns, reading, false), holdfast(turns, reading, false)]
   const slow = [aiSdk(turns, reading), strands(turns)]

@@ -1,4 +1,7 @@
-/** How things are measured: interleaved, so that what else the machine does hits all alike; medians, and medians of ratios. */
+/**
+ * How things are measured: interleaved, so that what else the machine does hits all alike; medians, and medians of ratios. No
+ * forced collections in between: they undo what the compiler and the heap have learned, and the next one pays for it.
+ */
 
 export interface Timed {
   readonly name: string
@@ -18,7 +21,6 @@ export async function interleave(
   for (let round = -warmUps; round < rounds; round++) {
     for (let i = 0; i < contenders.length; i++) {
       const { name, take, times = 1 } = contenders[(i + round + warmUps) % contenders.length] as Timed
-      globalThis.gc?.()
       const milliseconds = (await take(times)) / times
       if (round >= 0) taken.get(name)?.push(milliseconds)
     }

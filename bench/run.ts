@@ -14,7 +14,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 const PARTS = ['loop', 'journal', 'import'] as const
 
 function runPart(part: string): Section {
-  const args = ['--expose-gc', '--conditions=holdfast-source', join(here, `${part}.ts`)]
+  const args = ['--conditions=holdfast-source', join(here, `${part}.ts`)]
   const { status, stdout } = spawnSync(process.execPath, args, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
