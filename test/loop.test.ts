@@ -66,7 +66,9 @@ describe('a tool', () => {
       { type: 'error-text', value: 'just text' },
       {
         type: 'error-text',
-        value: expect.stringContaining('step 1/tool/2/live: the tool ran, but in its output: $.socket is an instance of Map'),
+        value: expect.stringContaining(
+          'step 1/tool/2/live: the tool ran, but in its output: $.socket is an instance of Map',
+        ),
       },
       { type: 'text', value: 'fine' },
     ])

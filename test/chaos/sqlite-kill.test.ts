@@ -46,7 +46,11 @@ afterAll(async () => {
 })
 
 /** One process, to its end: its own, or at the point. The `occurrence`th time that the point is reached counts. */
-async function runProcess(dir: string, killAt?: { readonly name: string; readonly occurrence: number }, hold = false): Promise<Told> {
+async function runProcess(
+  dir: string,
+  killAt?: { readonly name: string; readonly occurrence: number },
+  hold = false,
+): Promise<Told> {
   const told: Told = { points: [], waits: [], recorded: [], started: [] }
   const child = fork(CHILD, {
     execArgv: ['--conditions=holdfast-source'],
@@ -104,14 +108,23 @@ function newDir(): string {
   return mkdtempSync(join(root, 'run-'))
 }
 
-test('killed at every boundary of every step, the run ends as if nothing had happened', { timeout: 170_000 }, async () => {
+test('killed at every boundary of every step, the run ends as if nothing had happened', {
+  timeout: 170_000,
+}, async () => {
   const whole = newDir()
   const expected = await runProcess(whole, undefined, true)
   expect(expected.result).toMatchObject({ status: 'completed', turns: 4 })
   expect(await bookings(whole)).toEqual([1, 1])
   expect(expected.waits).toEqual(['3/tool/0/bookFlight/approval'])
   const kinds = new Set(expected.points.map((name) => name.split(' ')[1]))
-  expect([...kinds].sort()).toEqual(['after-effect', 'after-record', 'before-effect', 'in-hook', 'mid-stream', 'while-waiting'])
+  expect([...kinds].sort()).toEqual([
+    'after-effect',
+    'after-record',
+    'before-effect',
+    'in-hook',
+    'mid-stream',
+    'while-waiting',
+  ])
   const counts = new Map<string, number>()
   const points = expected.points.map((name) => {
     counts.set(name, (counts.get(name) ?? 0) + 1)
@@ -132,7 +145,8 @@ test('killed at every boundary of every step, the run ends as if nothing had hap
     if (JSON.stringify(second.result) !== JSON.stringify(expected.result)) failures.push(`${where}: another result`)
     if (again.length > 0) failures.push(`${where}: ran again though recorded: ${again.join(', ')}`)
     if (booked !== 1 || attempts !== 1) failures.push(`${where}: ${booked} bookings by ${attempts} attempts`)
-    if ([...asked].join() !== expected.waits.join()) failures.push(`${where}: other approvals: ${[...asked].join(', ')}`)
+    if ([...asked].join() !== expected.waits.join())
+      failures.push(`${where}: other approvals: ${[...asked].join(', ')}`)
     rmSync(dir, { recursive: true })
   }
   const queue = [...points]

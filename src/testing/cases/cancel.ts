@@ -55,7 +55,8 @@ export const cancel: readonly CaseDefinition[] = [
   },
   {
     name: 'cancel: while it waits',
-    clause: 'A cancel ends a run that waits for a person, whether a process waits with it or not, and loses nothing of it.',
+    clause:
+      'A cancel ends a run that waits for a person, whether a process waits with it or not, and loses nothing of it.',
     requires: ['cancelRunning', 'waits'],
     async run(bench) {
       const waiting = await bench.run('approvals')

@@ -33,7 +33,7 @@ let world: TemporalWorld
 let next = 0
 
 beforeAll(async () => {
-  world = await temporalWorld({ heartbeatTimeout: 1_000 })
+  world = await temporalWorld({ heartbeatTimeout: 3_000 })
 })
 
 afterAll(async () => {
@@ -99,7 +99,7 @@ describe.concurrent('killed', () => {
         const worker = keepAlive({ taskQueue, effects, killAt: `${boundary} ${step}`, killMark: `${effects}-mark` })
         try {
           const runId = `${boundary} ${step}`
-          const runs = temporalRuns(world.client, { taskQueue, heartbeatTimeout: 1_000, patience: 3_000 })
+          const runs = temporalRuns(world.client, { taskQueue, heartbeatTimeout: 3_000, patience: 3_000 })
           const agent = createContractAgent({ effects })
           const run = await runs.start(agent, INPUT, { runId, workflow: 'contractWorkflow' })
           const found = boundary === 'before-effect' ? { status: 'not-done' } : { status: 'done', output: 'JL44-1' }

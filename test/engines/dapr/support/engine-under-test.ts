@@ -72,7 +72,7 @@ async function untilItWaits(run: RunHandle, still: number): Promise<RunResult> {
     if (now !== before) since = Date.now()
     before = now
     if (status === 'waiting' && Date.now() - since >= still) return waitingResult(run.runId, waits)
-    if (status !== 'running' && status !== 'blocked') return run.result()
+    if (status !== 'running' && status !== 'waiting' && status !== 'blocked') return run.result()
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

@@ -36,7 +36,7 @@ export async function temporalUnderTest(): Promise<EngineUnderTest> {
   connected ??= Connection.connect({ address })
   const connection = await connected
   const client = new Client({ connection })
-  const runs = temporalRuns(client, { taskQueue: id, heartbeatTimeout: 1_000, patience: 5_000 })
+  const runs = temporalRuns(client, { taskQueue: id, heartbeatTimeout: 3_000, patience: 5_000 })
   // Each case has a namespace of ids of its own on the server that all share.
   const idOf = (runId: string): string => `${id}:${runId}`
   const workers = new Map<AgentPlugin, Stop>()
