@@ -24,7 +24,7 @@ export function lookAt(
 }
 
 /** Milliseconds. */
-const PATIENCE = 4_000
+const PATIENCE = 10_000
 
 /** For what may be done twice. @throws `ENGINE_UNAVAILABLE` after some seconds */
 export async function retrying<T>(work: () => Promise<T>, what: string): Promise<T> {

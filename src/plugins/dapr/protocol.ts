@@ -131,7 +131,11 @@ export interface ConversationRow {
 
 export const runKey = (runId: string): string => `holdfast/run/${runId}`
 export const indexKey = (part: number): string => `holdfast/index/${part}`
-export const answerKey = (nonce: string, waitId: string): string => `holdfast/answer/${nonce}/${waitId}`
+/** An answer is for the input that was shown: with another one the wait is asked anew. */
+export const answerKey = (nonce: string, waitId: string, of: string): string =>
+  `holdfast/answer/${nonce}/${waitId}/${of}`
+/** That a wait was settled, whatever for. */
+export const settledKey = (nonce: string, waitId: string): string => `holdfast/settled/${nonce}/${waitId}`
 export const cancelKey = (nonce: string): string => `holdfast/cancel/${nonce}`
 export const startedKey = (nonce: string, execution: string): string => `holdfast/started/${nonce}/${execution}`
 export const conversationKey = (nonce: string, digest: string): string => `holdfast/messages/${nonce}/${digest}`

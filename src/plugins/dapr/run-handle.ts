@@ -5,7 +5,7 @@ import type { RunHandle, RunResult, RunStatus, RunStatusName, StreamChunk, Strea
 import { errorFromJson, HoldfastError, isHoldfastError, toJson, validateAnswer } from '../../index.ts'
 import { ENDED, lookAt } from './look.ts'
 import type { AnswerRow, CancelRow, LiveStatus, RunEvent, RunRow, WorkflowOutput } from './protocol.ts'
-import { answerKey, cancelKey, instanceId, pageKey, runKey } from './protocol.ts'
+import { answerKey, cancelKey, instanceId, pageKey, runKey, settledKey } from './protocol.ts'
 import type { Store } from './store.ts'
 import { wake } from './wakes.ts'
 
@@ -77,18 +77,19 @@ export class DaprRun implements RunHandle {
     const { runId } = this
     const { store } = this.#options
     const { status, waits } = await this.look()
-    const key = answerKey(await this.#nonce(), waitId)
+    const nonce = await this.#nonce()
     const wait = waits.find(({ id }) => id === waitId)
-    const row = await store.get<AnswerRow>(key)
-    if (row) {
-      // Whoever answered may have died before the run was told.
-      if (wait) await this.#raise({ type: 'answer', waitId })
-      throw 'answer' in row ? answered(waitId) : notAsked(runId, waitId, 'nobody answered in time')
+    if (!wait) {
+      const settled = await store.get<object>(settledKey(nonce, waitId))
+      throw settled ? answered(waitId) : notAsked(runId, waitId, `the run's status is '${status}'`)
     }
-    if (!wait) throw notAsked(runId, waitId, `the run's status is '${status}'`)
     const checked = validateAnswer(wait.input, toJson(answer, `the answer to '${waitId}'`))
-    if (!(await store.first(key, { answer: checked }))) throw answered(waitId)
+    const key = answerKey(nonce, waitId, wait.input.of)
+    const isFirst = await store.first(key, { answer: checked })
+    if (isFirst) await store.put(settledKey(nonce, waitId), { settled: true })
+    // Also where it is not: whoever answered may have died before the run was told.
     await this.#raise({ type: 'answer', waitId })
+    if (!isFirst) throw answered(waitId)
   }
 
   async cancel(reason?: string): Promise<void> {
@@ -121,12 +122,22 @@ export class DaprRun implements RunHandle {
       case WorkflowRuntimeStatus.FAILED:
         return { status: 'failed', waits: [], error: live?.error ?? failureOf(state) }
       default:
-        return {
-          status: live?.status ?? 'running',
-          waits: live?.waits ?? [],
-          ...(live?.error && { error: live.error }),
-        }
+        return this.#alive(live)
     }
+  }
+
+  /** Without what was answered, or cancelled, and not yet seen by the run. */
+  async #alive(live: LiveStatus | undefined): Promise<Pick<RunStatus, 'status' | 'waits' | 'error'>> {
+    const { status = 'running', waits = [], error } = live ?? {}
+    if (status !== 'waiting') return { status, waits, ...(error && { error }) }
+    const { store } = this.#options
+    const nonce = await this.#nonce()
+    const rows = await Promise.all([
+      store.get<CancelRow>(cancelKey(nonce)),
+      ...waits.map(({ id, input }) => store.get<AnswerRow>(answerKey(nonce, id, input.of))),
+    ])
+    const open = rows[0] ? [] : waits.filter((_, index) => rows[index + 1] === undefined)
+    return { status: open.length > 0 ? 'waiting' : 'running', waits: open }
   }
 
   async #endOf(state: WorkflowState): Promise<RunStatusName> {

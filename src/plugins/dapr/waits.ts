@@ -23,7 +23,7 @@ async function person(host: WorkflowHost, { id, input, policy }: Step<'wait'>, r
   run.signal.addEventListener('abort', stop, { once: true })
   try {
     // The first look is made when those outside can see the wait: an answer that came at once is not missed.
-    for (let call: AnswerCall = { key: answerKey(host.nonce, id) }; ; ) {
+    for (let call: AnswerCall = { key: answerKey(host.nonce, id, input.of) }; ; ) {
       const { row } = (await host.tasks.activity(ANSWER, call)) as { readonly row?: AnswerRow }
       if (row) return row
       run.opened(id)

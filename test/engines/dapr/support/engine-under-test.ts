@@ -59,7 +59,7 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
 }
 
 /** For so many milliseconds a run that was taken up must wait to be one that waits: its worker has just been started. */
-const STILL = 1_500
+const STILL = 4_000
 
 /** Its result, or what it waits for. */
 async function untilItWaits(run: RunHandle, still: number): Promise<RunResult> {
@@ -67,11 +67,12 @@ async function untilItWaits(run: RunHandle, still: number): Promise<RunResult> {
   let before = ''
   for (;;) {
     const { status, waits, error } = await run.status()
-    if (status === 'blocked' && error?.code === 'DIVERGED') throw errorFromJson(error)
     const now = `${status} ${waits.map(({ id }) => id)}`
     if (now !== before) since = Date.now()
     before = now
-    if (status === 'waiting' && Date.now() - since >= still) return waitingResult(run.runId, waits)
+    const isStill = Date.now() - since >= still
+    if (status === 'blocked' && error?.code === 'DIVERGED' && isStill) throw errorFromJson(error)
+    if (status === 'waiting' && isStill) return waitingResult(run.runId, waits)
     if (status !== 'running' && status !== 'waiting' && status !== 'blocked') return run.result()
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
