@@ -6,8 +6,11 @@ const soak = {
   test: { name: 'soak', include: ['test/soak/**/*.test.ts'], testTimeout: 3_600_000, fileParallelism: false },
 }
 
-// Random runs, the kit and what it certifies, real files: in `npm test`, not in `npm run check`.
-const slower = ['fuzz', 'testing', 'conformance', 'plugins', 'third-party'].map((folder) => `test/${folder}/**`)
+// Random runs, the kit and what it certifies, real files, guides that are run: in `npm test`, not in `npm run check`.
+const slower = [
+  ...['fuzz', 'testing', 'conformance', 'plugins', 'third-party'].map((folder) => `test/${folder}/**/*.test.ts`),
+  'test/{examples,write-a-plugin}.test.ts',
+]
 
 export default defineConfig({
   // `holdfast` imported by name is src/: no build before a test.
@@ -37,7 +40,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'suites',
-          include: slower.map((folder) => `${folder}/*.test.ts`),
+          include: slower,
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
