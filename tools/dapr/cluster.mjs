@@ -8,7 +8,7 @@ import { daprBinaries } from './binaries.mjs'
 
 const HOST = '127.0.0.1'
 
-/** Placement and scheduler; `folder` keeps the scheduler's jobs and the state of all apps. */
+/** Placement and scheduler; `folder` keeps the scheduler's jobs, and each app's state. */
 export async function startCluster(folder) {
   const binaries = daprBinaries()
   mkdirSync(folder, { recursive: true })
@@ -47,7 +47,7 @@ export async function startCluster(folder) {
 async function createApp(binary, folder, id, workflow, { placementPort, schedulerPort }) {
   const home = join(folder, id)
   mkdirSync(join(home, 'components'), { recursive: true })
-  writeFileSync(join(home, 'components', 'state.yaml'), stateStore(join(folder, 'state.db')))
+  writeFileSync(join(home, 'components', 'state.yaml'), stateStore(join(home, 'state.db')))
   writeFileSync(join(home, 'config.yaml'), configuration(join(folder, 'names.db'), workflow))
   const [grpcPort, httpPort, internalPort] = await freePorts(3)
   const daprd = program(binary, 'daprd', home, [

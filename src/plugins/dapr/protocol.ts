@@ -74,8 +74,15 @@ export type StepReply =
 
 export interface AnswerCall {
   readonly key: string
+  /** Fingerprint of the wait; given back, so that a replay sees whether it still asks the same. */
+  readonly of: string
   /** Nobody answered in time: close the wait, if it is open still. */
   readonly timedOut?: true
+}
+
+export interface AnswerReply {
+  readonly of: string
+  readonly row?: AnswerRow
 }
 
 export interface PageCall {

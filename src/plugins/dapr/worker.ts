@@ -4,7 +4,7 @@ import { CommunicationProtocolEnum, DaprClient } from '@dapr/dapr'
 import { StepActivities } from './activities.ts'
 import type { ActivityOptions } from './activities.ts'
 import { activityNames } from './names.ts'
-import type { AnswerCall, AnswerRow, PageCall, StepCall } from './protocol.ts'
+import type { AnswerCall, AnswerReply, AnswerRow, PageCall, StepCall } from './protocol.ts'
 import { ANSWER, PAGE, WORKFLOW } from './protocol.ts'
 import { Store } from './store.ts'
 import { deliver, workflowsOf } from './wakes.ts'
@@ -47,11 +47,11 @@ export function registerAgents(
   return runtime
 }
 
-async function answer(store: Store, { key, timedOut }: AnswerCall): Promise<{ readonly row?: AnswerRow }> {
+async function answer(store: Store, { key, of, timedOut }: AnswerCall): Promise<AnswerReply> {
   const closed: AnswerRow = { timedOut: true }
-  if (timedOut && (await store.first(key, closed))) return { row: closed }
+  if (timedOut && (await store.first(key, closed))) return { of, row: closed }
   const row = await store.get<AnswerRow>(key)
-  return row ? { row } : {}
+  return { of, ...(row && { row }) }
 }
 
 export interface SuperviseOptions {
