@@ -99,9 +99,14 @@ function checkAnswered(messages: readonly Message[], where: string): void {
 function summaryOf(script: Script, played: Played, unknown: ReadonlySet<string> = new Set()): unknown {
   const { world, outcome } = played
   const asked = [...world.asked].filter(([, input]) => (input as { readonly type: string }).type !== 'unknown-outcome')
-  const all = { outcome, asked: Object.fromEntries(asked) }
-  const ended = { ended: Object.fromEntries(world.ended), states: Object.fromEntries(world.states) }
-  const summary = raced(script, played) ? { ...all, outcome: ofRace(outcome) } : { ...all, ...ended }
+  const all = {
+    outcome,
+    asked: Object.fromEntries(asked),
+    ended: Object.fromEntries(world.ended),
+    states: Object.fromEntries(world.states),
+  }
+  // What others had got to ask when one of them cancelled the run is open as well.
+  const summary = raced(script, played) ? { outcome: ofRace(outcome) } : all
   return unknown.size === 0 ? summary : blank(summary, unknown)
 }
 
