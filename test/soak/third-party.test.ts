@@ -1,4 +1,7 @@
-/** The plugin that is not ours, as its author would test it: in its own package, with its own runner. */
+/**
+ * The plugin that is not ours, as its author would test it: in its own package, with its own runner. Not in `npm test`: once, a case
+ * of it looped without end, and why is not known yet.
+ */
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
