@@ -3,8 +3,8 @@ import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
 import { journalError } from './errors.ts'
 
-/** How long a statement waits for another process. Writers hold the lock for one commit. */
-const BUSY_TIMEOUT = 5_000
+/** Milliseconds that a statement waits for another process. Writers hold the lock for one commit. */
+export const BUSY_TIMEOUT = 5_000
 
 export type Value = SQLInputValue
 

@@ -55,12 +55,14 @@ function infoOf(runId: string): Parameters<typeof claimRun>[2] {
 }
 
 const scripts: { readonly [name: string]: (...args: string[]) => Promise<void> } = {
-  /** Opens the journal when it is told to. */
-  async open(path) {
+  /** Opens the journals one after the other, each when it is told to. */
+  async open(...paths) {
     await say('ready')
-    await told()
-    const journal = new Journal(path as string)
-    await say('opened', journal.strict.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? null)
+    for (const path of paths) {
+      await told()
+      const journal = new Journal(path)
+      await say('opened', journal.strict.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? null)
+    }
     process.disconnect()
   },
 
