@@ -1,14 +1,23 @@
 /** The worker's side of a step: one function under the names of all steps of all registered agents. */
 import { Context } from '@temporalio/activity'
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
-import type { AgentSpec, Json, Message, PayloadStore, StepDescriptor, StepRecord, StreamSink } from '../../index.ts'
+import type {
+  AgentSpec,
+  ErrorJson,
+  Json,
+  Message,
+  PayloadStore,
+  StepDescriptor,
+  StepRecord,
+  StreamSink,
+} from '../../index.ts'
 import type { AgentDefinition, Base } from '../../index.ts'
 import { errorToJson, executeStep, fingerprint, HoldfastError, isHoldfastError } from '../../index.ts'
 import { Conversations, isCancelled, specsOf } from './conversations.ts'
 import type { Owner } from './conversations.ts'
 import { activityName, isUnknownHere } from './names.ts'
-import type { StepCall } from './protocol.ts'
-import { MAX_PAYLOAD, PROTOCOL, sizeOf } from './protocol.ts'
+import type { NamedRecord, StepCall } from './protocol.ts'
+import { NAMING_PROTOCOL, PROTOCOL, sizeOf } from './protocol.ts'
 
 /** An agent as a worker needs it. `Agent` is one. */
 export interface WorkerAgent {
@@ -25,9 +34,11 @@ export interface ActivityOptions {
   readonly heartbeatInterval: number
   /** Letters of JSON of conversations that are remembered. */
   readonly remember: number
+  /** Bytes of JSON that an outcome may have, as the worker is configured. */
+  readonly payloadLimit: () => number
 }
 
-type StepActivity = (call: StepCall) => Promise<StepRecord>
+type StepActivity = (call: StepCall) => Promise<NamedRecord>
 
 /** The activities of the agents, by name. */
 export function stepActivities(options: ActivityOptions): { readonly [name: string]: StepActivity } {
@@ -58,9 +69,12 @@ interface Surroundings extends Omit<ActivityOptions, 'agents'> {
   readonly conversations: Conversations
 }
 
-/** What a heartbeat says: how many attempts failed, those that were lost not counted. */
+/** What a heartbeat says of the attempts before this one, or of this one that ends. */
 interface Progress {
+  /** Attempts in which the step failed. */
   readonly failed: number
+  /** Attempts that ended in any way: the others lost their worker. */
+  readonly ended?: number
   readonly progress?: Json
 }
 
@@ -69,23 +83,27 @@ class StepExecution {
   readonly #around: Surroundings
   readonly #context = Context.current()
   readonly #failed: number
+  readonly #ended: number
+  /** With its whole input, once that is known. */
+  #step: StepDescriptor
 
   constructor(call: StepCall, around: Surroundings) {
     this.#call = call
     this.#around = around
-    const { heartbeatDetails, attempt } = this.#context.info
-    const said = (heartbeatDetails as Progress | undefined)?.failed
-    // Nothing was heard of the attempts before: counted as lost workers, but not without end.
-    this.#failed = said ?? Math.max(0, attempt - 20)
+    this.#step = call.step
+    const said = this.#context.info.heartbeatDetails as Progress | undefined
+    this.#failed = said?.failed ?? 0
+    this.#ended = said?.ended ?? this.#failed
   }
 
-  async run(): Promise<StepRecord> {
+  async run(): Promise<NamedRecord> {
+    this.#parkIfLost()
     // Not at once: most steps are over before the first is due, and each costs the server a write.
-    const timer = setInterval(() => this.#beat(this.#failed), this.#around.heartbeatInterval)
+    const timer = setInterval(() => this.#beat(), this.#around.heartbeatInterval)
     try {
-      const record = fitting(this.#call.step, await this.#execute())
+      const record = fitting(this.#step, await this.#execute(), this.#around.payloadLimit())
       if (record.error) throw terminal(record.error.message, record.error.code, record)
-      return record
+      return this.#around.conversations.name(this.#step, record)
     } catch (error) {
       throw this.#failure(error)
     } finally {
@@ -93,18 +111,40 @@ class StepExecution {
     }
   }
 
+  /** Again and again is not for ever: what it does to workers it would do to the next one, and to all that runs there. */
+  #parkIfLost(): void {
+    const { step, parkAfter = 3 } = this.#call
+    const lost = this.#context.info.attempt - 1 - this.#ended
+    if (lost < parkAfter) return
+    const error: ErrorJson = {
+      code: 'RUN_PARKED',
+      kind: 'terminal',
+      message:
+        `step ${step.id} lost its worker ${lost} times: each was killed, or said nothing for too long. The run is parked. Look ` +
+        'for what ends the workers, then let it go on: temporalRuns(client).unpark(runId).',
+      details: { step: step.id, lost },
+    }
+    throw ApplicationFailure.create({
+      message: error.message,
+      type: error.code,
+      nonRetryable: true,
+      details: [error],
+    })
+  }
+
   async #execute(): Promise<StepRecord> {
     const call = this.#call
     const agent = this.#around.agents.get(call.root)
-    if (call.version !== PROTOCOL || !agent) throw notHere(call)
-    const { streams, payloads, specs, conversations } = this.#around
+    if (!agent || (call.version !== PROTOCOL && call.version !== NAMING_PROTOCOL)) throw notHere(call)
+    const { specs, conversations } = this.#around
+    const { streams = agent.definition.streams, payloads = agent.definition.payloads } = this.#around
     const owner = this.#owner()
     // While no worker was there the run may have been cancelled, and the workflow has not had its turn yet.
     if (this.#context.info.attempt > 1 && (await isCancelled(call, owner))) throw new CancelledFailure('CANCELLED')
     const registered = specs.get(call.spec)
     const pinned = registered && call.context !== undefined ? undefined : await conversations.pinnedFor(call, owner)
-    const { step, messages } = await this.#conversation(owner)
-    return executeStep(agent, step, {
+    const messages = await this.#conversation(owner)
+    return executeStep(agent, this.#step, {
       runId: call.runId,
       agent: call.agent,
       spec: registered ?? (pinned?.spec as AgentSpec),
@@ -113,21 +153,22 @@ class StepExecution {
       retries: 'engine',
       attempt: this.#context.info.attempt,
       signal: this.#context.cancellationSignal,
-      heartbeat: (details) => this.#beat(this.#failed, details),
+      heartbeat: (details) => this.#beat({ progress: details }),
       ...(streams && { streams }),
       ...(payloads && { payloads }),
     })
   }
 
-  /** The step with its whole input, and the messages before what is new. */
-  async #conversation(owner: Owner): Promise<{ step: StepDescriptor; messages: readonly Message[] }> {
-    const { step, held } = this.#call
-    if (step.kind !== 'model' && step.name !== 'holdfast.compact') return { step, messages: [] }
+  /** The messages; with them the step's input is whole. */
+  async #conversation(owner: Owner): Promise<readonly Message[]> {
+    const { step, held, named } = this.#call
+    if (step.kind !== 'model' && step.name !== 'holdfast.compact') return []
     const input = step.input as unknown as { readonly base: Base; readonly append: readonly Message[] }
     const messages = await this.#around.conversations.messagesFor(this.#call, input.base, input.append, owner)
-    if (!held) return { step, messages }
-    const whole = { ...input, append: messages.slice(input.base.length) } as unknown as Json
-    return { step: { ...step, input: whole }, messages }
+    if (held || named) {
+      this.#step = { ...step, input: { ...input, append: messages.slice(input.base.length) } as unknown as Json }
+    }
+    return messages
   }
 
   #owner(): Owner {
@@ -136,8 +177,8 @@ class StepExecution {
     return { client, workflowId, runId, signal: cancellationSignal }
   }
 
-  #beat(failed: number, progress?: Json): void {
-    const said: Progress = { failed, ...(progress !== undefined && { progress }) }
+  #beat(more: { readonly [K in keyof Progress]?: Progress[K] | undefined } = {}): void {
+    const said = { failed: this.#failed, ended: this.#ended, ...more }
     this.#context.heartbeat(said)
   }
 
@@ -147,15 +188,17 @@ class StepExecution {
     if (cancellationSignal.aborted) {
       const reason = cancellationSignal.reason as CancelledFailure
       if (reason.message !== 'WORKER_SHUTDOWN') return reason
+      this.#beat({ ended: this.#ended + 1 })
       return ApplicationFailure.create({ type: 'WORKER_SHUTDOWN', message: 'the worker ended', nextRetryDelay: 1 })
     }
     if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error
     const json = errorToJson(error, 'ENGINE_UNAVAILABLE')
-    const { step } = this.#call
+    const step = this.#step
     const own = isHoldfastError(error) && !isUnknownHere(error.code) && error.code !== 'ENGINE_UNAVAILABLE'
     if (!own) {
       // Nothing was done: another worker may know it, or this one soon.
       const delay = Math.min(500 * 2 ** (this.#context.info.attempt - 1), 10_000)
+      this.#beat({ ended: this.#ended + 1 })
       return ApplicationFailure.create({
         type: json.code,
         message: json.message,
@@ -168,7 +211,7 @@ class StepExecution {
     if (json.kind !== 'retryable' || failed >= (retry?.maxAttempts ?? 1)) {
       return terminal(json.message, json.code, { of: fingerprint(step), error: json })
     }
-    this.#beat(failed)
+    this.#beat({ failed, ended: this.#ended + 1 })
     const { initialInterval = 1_000, backoff = 2, maxInterval = 60_000 } = retry ?? {}
     const delay = json.retryAfter ?? Math.min(initialInterval * backoff ** (failed - 1), maxInterval)
     return ApplicationFailure.create({
@@ -197,9 +240,9 @@ function notHere({ root, version }: StepCall): HoldfastError {
 }
 
 /** A record that the server takes. What was done is not denied: a model that is told of a failure would do it again. */
-function fitting(step: StepDescriptor, record: StepRecord): StepRecord {
+function fitting(step: StepDescriptor, record: StepRecord, limit: number): StepRecord {
   const size = sizeOf(record)
-  if (size <= MAX_PAYLOAD) return record
+  if (size <= limit) return record
   const ran = record.error === undefined
   return {
     of: record.of,
@@ -208,8 +251,8 @@ function fitting(step: StepDescriptor, record: StepRecord): StepRecord {
       kind: 'terminal',
       message:
         `step ${step.id} ${ran ? 'was done, and what it gave' : 'failed, and its error'} has ${size} bytes of JSON, and Temporal ` +
-        `takes ${MAX_PAYLOAD}: give a reference in its place.`,
-      details: { step: step.id, ran, size, limit: MAX_PAYLOAD },
+        `takes ${limit}: give a reference in its place, or configure ExternalStorage.`,
+      details: { step: step.id, ran, size, limit },
     },
   }
 }

@@ -61,6 +61,11 @@ export function isTimeout(error: unknown): boolean {
   return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || hasCode(error, [DEADLINE_EXCEEDED, CANCELLED])
 }
 
+/** Whether it says that the run has ended: without a result, or deleted. */
+export function isEnd(error: unknown): boolean {
+  return error instanceof WorkflowFailedError || isNotFound(error)
+}
+
 /** The error that a failure of Temporal carries, if it is ours. */
 export function ownError(failure: unknown): HoldfastError | undefined {
   const inner =
@@ -73,6 +78,7 @@ export function ownError(failure: unknown): HoldfastError | undefined {
 
 /** Why a run has no result. */
 export function failureOf(runId: string, error: unknown): HoldfastError {
+  if (isHoldfastError(error)) return error
   const own = ownError(error)
   if (own) return own
   if (isNotFound(error)) return notFound(runId, error)

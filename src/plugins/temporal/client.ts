@@ -1,23 +1,16 @@
 /** Holdfast on Temporal, client side: start runs, answer, look at, cancel and delete them. */
 import type { Client } from '@temporalio/client'
 import { isGrpcServiceError, WorkflowExecutionAlreadyStartedError } from '@temporalio/client'
-import type {
-  AgentPlugin,
-  AgentRuns,
-  Json,
-  RunHandle,
-  RunInput,
-  RunnableAgent,
-  StartOptions,
-  StreamSink,
-} from '../../index.ts'
+import type { AgentPlugin, AgentRuns, Json, RunInput, RunnableAgent, StartOptions, StreamSink } from '../../index.ts'
 import { digest, HoldfastError, toJson } from '../../index.ts'
 import { AGENT, MODEL, STATUS } from './attributes.ts'
 import { ALREADY_EXISTS, unavailable } from './client-errors.ts'
 import { deleteRun, listRuns } from './list.ts'
 import type { AgentWorkflowInput, RunMemo, TemporalRunOptions } from './protocol.ts'
-import { MAX_PAYLOAD, MEMO, PROTOCOL, sizeOf, WORKFLOW } from './protocol.ts'
+import { MEMO, payloadLimit, PROTOCOL, sizeOf, WORKFLOW } from './protocol.ts'
 import { TemporalRun } from './run-handle.ts'
+
+export { type PayloadStorageOptions, payloadStorage } from './payload-storage.ts'
 
 export interface TemporalRunsOptions extends TemporalRunOptions {
   /** The task queue of the workers. Default: `holdfast`. */
@@ -28,10 +21,17 @@ export interface TemporalRunsOptions extends TemporalRunOptions {
   readonly patience?: number
 }
 
+export interface TemporalRuns extends AgentRuns {
+  /** Let a run go on that was parked because a step of it lost its worker again and again. @throws `RUN_NOT_FOUND` */
+  unpark(runId: string): Promise<void>
+}
+
 /** The runs of agents on a Temporal server. A run's id is its workflow's id. */
-export function temporalRuns(client: Client, options: TemporalRunsOptions = {}): AgentRuns {
-  const { taskQueue = 'holdfast', streams, patience = 10_000, ...runOptions } = options
-  const get = (runId: string): RunHandle => new TemporalRun(client, runId, patience, streams)
+export function temporalRuns(client: Client, options: TemporalRunsOptions = {}): TemporalRuns {
+  const { taskQueue = 'holdfast', streams, patience = 10_000, ...given } = options
+  const stored = client.options.loadedDataConverter.externalStorage?.payloadSizeThreshold
+  const runOptions: TemporalRunOptions = { ...(stored !== undefined && { externalStorage: stored }), ...given }
+  const get = (runId: string): TemporalRun => new TemporalRun(client, runId, patience, streams)
   return {
     get,
     async start(agent, input, start) {
@@ -40,6 +40,7 @@ export function temporalRuns(client: Client, options: TemporalRunsOptions = {}):
     },
     list: (filter = {}) => listRuns(client, filter),
     delete: (runId) => deleteRun(client, runId),
+    unpark: (runId) => get(runId).unpark(),
   }
 }
 
@@ -65,7 +66,8 @@ async function startWorkflow(
   >
   const argument: AgentWorkflowInput = { ...what, version: PROTOCOL, spec, options }
   const size = sizeOf(argument)
-  if (size > MAX_PAYLOAD) throw tooLarge(runId, size)
+  const limit = payloadLimit(options)
+  if (size > limit) throw tooLarge(runId, size, limit)
   const inputDigest = digest([agent.name, workflow ?? WORKFLOW, what as unknown as Json])
   const memo: RunMemo = { agent: agent.name, models: spec.models, input: inputDigest, status: 'running' }
   try {
@@ -120,10 +122,10 @@ function refuseHooks(agent: RunnableAgent): void {
   })
 }
 
-function tooLarge(runId: string, size: number): HoldfastError {
+function tooLarge(runId: string, size: number, limit: number): HoldfastError {
   return new HoldfastError({
     code: 'PAYLOAD_TOO_LARGE',
-    message: `what run '${runId}' is started with has ${size} bytes of JSON, and Temporal takes ${MAX_PAYLOAD}: give references in its place.`,
-    details: { runId, size, limit: MAX_PAYLOAD },
+    message: `what run '${runId}' is started with has ${size} bytes of JSON, and Temporal takes ${limit}: give references in its place, or configure ExternalStorage.`,
+    details: { runId, size, limit },
   })
 }

@@ -1,8 +1,10 @@
 /** What a worker remembers of conversations, so that a model step brings only what is new; the rest it asks the run for. */
+import { randomUUID } from 'node:crypto'
 import type { Client } from '@temporalio/client'
-import type { AgentSpec, Base, Json, Message } from '../../index.ts'
+import type { AgentSpec, Base, Json, Message, StepDescriptor, StepRecord } from '../../index.ts'
 import { digest, executionId, HoldfastError } from '../../index.ts'
-import type { MessagesPage, MessagesQuery, PinnedAnswer, StepCall } from './protocol.ts'
+import { fillIn, spoken, WORTH_NAMING } from './naming.ts'
+import type { MessagesPage, MessagesQuery, NamedRecord, PinnedAnswer, StepCall } from './protocol.ts'
 import { CANCELLED, MESSAGES, PINNED } from './protocol.ts'
 
 /** The workflow run that an activity belongs to. */
@@ -25,12 +27,20 @@ const MAX_BASES = 8
 export class Conversations {
   readonly #known = new Map<string, Known>()
   readonly #pinned = new Map<string, Promise<PinnedAnswer>>()
+  readonly #given: GivenOutputs
   readonly #limit: number
   #letters = 0
 
   /** @param limit letters of JSON that are remembered in all */
   constructor(limit: number) {
     this.#limit = limit
+    this.#given = new GivenOutputs(limit)
+  }
+
+  /** The record with a name, under which what it gave is remembered. */
+  name(step: StepDescriptor, record: StepRecord): NamedRecord {
+    const name = this.#given.keep(spoken(step, record.output))
+    return name === undefined ? record : { ...record, name }
   }
 
   /** All that the model is about to be shown, `append` included. */
@@ -38,12 +48,8 @@ export class Conversations {
     const key = `${owner.workflowId} ${owner.runId} ${frameOf(call.step.id)}`
     const known = this.#known.get(key)
     const prefix = base.length === 0 ? [] : prefixOf(known, base)
-    let all: readonly Message[]
-    if (prefix && !call.held) all = [...prefix, ...append]
-    else {
-      const rest = await this.#ask(call, base, known, owner)
-      all = call.held || rest.length > base.length ? rest : [...rest, ...append]
-    }
+    const added = call.held ? undefined : fillIn(append, call.named ?? {}, (name) => this.#given.get(name))
+    const all = prefix && added ? [...prefix, ...added] : await this.#ask(call, base, known, owner)
     this.#remember(key, all, base, known)
     return all
   }
@@ -101,6 +107,39 @@ function isBase(all: readonly Message[], base: Base, start: Base | undefined, sp
   if (base.length === 0 || chain(all.slice(from.length, base.length), from.digest) === base.digest) return true
   // A conversation that was compacted begins with a digest that only the run knows: then the run's word is what there is.
   return start === undefined
+}
+
+/** What steps gave that ran here: the next model call is told of it by name. */
+class GivenOutputs {
+  readonly #given = new Map<string, { readonly value: Json; readonly letters: number }>()
+  readonly #worker = randomUUID().slice(0, 8)
+  readonly #limit: number
+  #count = 0
+  #letters = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** Gives a name that no other execution has, on any worker; nothing for what is too short to be named. */
+  keep(value: Json | undefined): string | undefined {
+    const text = JSON.stringify(value)
+    if (text === undefined || text.length < WORTH_NAMING) return undefined
+    const name = `${this.#worker}-${(this.#count++).toString(36)}`
+    // As it will be read from the history.
+    this.#given.set(name, { value: JSON.parse(text) as Json, letters: text.length })
+    this.#letters += text.length
+    for (const [oldest, { letters }] of this.#given) {
+      if (this.#letters <= this.#limit) break
+      this.#given.delete(oldest)
+      this.#letters -= letters
+    }
+    return name
+  }
+
+  get(name: string): Json | undefined {
+    return this.#given.get(name)?.value
+  }
 }
 
 function chain(messages: readonly Message[], before: string): string {

@@ -10,14 +10,15 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow'
-import type { Base, DurableStep, Json, Message, RunInfo, StepDescriptor, StepRecord } from '../../index.ts'
+import type { Base, DurableStep, ErrorJson, Json, Message, RunInfo, StepDescriptor, StepRecord } from '../../index.ts'
 import { describeStep, executionId, fingerprint, HoldfastError } from '../../index.ts'
 import { recordOf } from './failures.ts'
 import type { LiveRun } from './live-run.ts'
 import { baseKey } from './live-run.ts'
+import { nameKnown, noteOutput } from './naming.ts'
 import { activityName } from './names.ts'
-import type { AgentWorkflowInput, StepCall, TemporalRunOptions } from './protocol.ts'
-import { MAX_PAYLOAD, MAX_TASK, PROTOCOL, sizeOf } from './protocol.ts'
+import type { AgentWorkflowInput, NamedRecord, StepCall, TemporalRunOptions } from './protocol.ts'
+import { MAX_PAYLOAD, MAX_TASK, NAMING_PROTOCOL, payloadLimit, PROTOCOL, sentSize, sizeOf } from './protocol.ts'
 
 /** Bytes of new messages, or of the run's context, that go with an activity. Larger ones are asked for. */
 const INLINE = 16_000
@@ -28,33 +29,43 @@ export async function dispatch(live: LiveRun, step: DurableStep, run: RunInfo): 
   const execution = executionId(descriptor)
   const done = live.carrying ? live.start?.carried?.records[execution] : undefined
   if (done) {
-    live.records.set(execution, done)
+    keep(live, descriptor, execution, done)
     noteBase(live, descriptor, run)
     return done
   }
   live.carrying = false
   if (run === live.info && descriptor.kind === 'model' && shouldLeave(live)) await leave(live)
   const record = await execute(live, descriptor, run, execution)
-  live.records.set(execution, record)
+  keep(live, descriptor, execution, record)
   return record
 }
 
-async function execute(live: LiveRun, step: StepDescriptor, run: RunInfo, execution: string): Promise<StepRecord> {
+function keep(live: LiveRun, step: StepDescriptor, execution: string, record: NamedRecord): void {
+  live.records.set(execution, record)
+  noteOutput(live.names, step, record)
+}
+
+async function execute(live: LiveRun, step: StepDescriptor, run: RunInfo, execution: string): Promise<NamedRecord> {
   const call = callOf(live, step, run, execution)
   const size = sizeOf(call)
-  if (size > MAX_PAYLOAD) return { of: fingerprint(step), error: tooLarge(step, size) }
+  if (size > payloadLimit(live.options)) return { of: fingerprint(step), error: tooLarge(step, size) }
   const scope = new CancellationScope()
   live.scopes.add(scope)
   try {
-    while (!hasRoom(size)) await scope.run(() => sleep(1))
+    while (!hasRoom(sentSize(size, live.options))) await scope.run(() => sleep(1))
     for (let round = 0; ; round++) {
       try {
         return await scope.run(() =>
-          scheduleActivity<StepRecord>(activityName(run.agent, step), [call], activityOptions(step, live.options)),
+          scheduleActivity<NamedRecord>(activityName(run.agent, step), [call], activityOptions(step, live.options)),
         )
       } catch (error) {
         const record = recordOf(step, error)
         if ('of' in record) return record
+        if ('parked' in record) {
+          await scope.run(() => park(live, execution, record.parked))
+          round = -1
+          continue
+        }
         live.lacking.set(execution, record.lacking)
         // No retry of the server's: it could not tell a worker that never knew the step from one that died in it.
         await scope.run(() => sleep(Math.min(1_000 * 2 ** round, 60_000)))
@@ -70,6 +81,18 @@ async function execute(live: LiveRun, step: StepDescriptor, run: RunInfo, execut
   }
 }
 
+/** Until somebody lets it go on, or cancels it. */
+async function park(live: LiveRun, execution: string, error: ErrorJson): Promise<void> {
+  live.parked.set(execution, error)
+  live.tellStatus('parked')
+  try {
+    await condition(() => !live.parked.has(execution))
+  } finally {
+    live.parked.delete(execution)
+    live.tellStatus(live.waits.size > 0 ? 'waiting' : 'running')
+  }
+}
+
 interface Conversational {
   readonly base: Base
   readonly append: readonly Message[]
@@ -82,23 +105,36 @@ function conversationOf({ kind, name, input }: StepDescriptor): Conversational |
 
 function callOf(live: LiveRun, step: StepDescriptor, run: RunInfo, execution: string): StepCall {
   const { context } = run
-  const conversation = conversationOf(step)
-  const held = conversation !== undefined && sizeOf(conversation.append) > INLINE
-  if (conversation) {
-    const { base, append } = conversation
-    noteBase(live, step, run)
-    live.scheduled.set(execution, { base, run, messages: () => [...run.messages(base), ...append] })
-  }
+  const { parkAfter } = live.options
   return {
     version: PROTOCOL,
     runId: run.runId,
     root: live.root,
     agent: run.agent,
     spec: live.specDigest(run.spec),
-    ...(sizeOf(context) <= INLINE && { context }),
-    step: held ? { ...step, input: { ...(step.input as object), append: [] } as unknown as Json } : step,
-    ...(held && { held }),
+    ...(live.sizeOfContext(context) <= INLINE && { context }),
+    ...(parkAfter !== undefined && { parkAfter }),
+    ...stepOf(live, step, run, execution),
   }
+}
+
+/** The step, without what a worker may have or asks for. */
+function stepOf(
+  live: LiveRun,
+  step: StepDescriptor,
+  run: RunInfo,
+  execution: string,
+): Pick<StepCall, 'step' | 'held' | 'named'> & { readonly version?: number } {
+  const conversation = conversationOf(step)
+  if (!conversation) return { step }
+  const { base, append } = conversation
+  noteBase(live, step, run)
+  live.scheduled.set(execution, { base, run, messages: () => [...run.messages(base), ...append] })
+  const { rest, named } = nameKnown(live.names, append)
+  const held = sizeOf(rest) > INLINE
+  const input = { ...(step.input as object), append: held ? [] : rest } as unknown as Json
+  if (held) return { step: { ...step, input }, held }
+  return Object.keys(named).length > 0 ? { version: NAMING_PROTOCOL, step: { ...step, input }, named } : { step }
 }
 
 function noteBase(live: LiveRun, step: StepDescriptor, run: RunInfo): void {
@@ -162,7 +198,7 @@ function shouldLeave({ start, options, info, tooLong }: LiveRun): boolean {
 async function leave(live: LiveRun): Promise<void> {
   const carried = { records: Object.fromEntries(live.records), waits: Object.fromEntries(live.settled) }
   const next: AgentWorkflowInput = { ...(live.start as AgentWorkflowInput), carried }
-  if (sizeOf(next) > MAX_PAYLOAD) {
+  if (sizeOf(next) > payloadLimit(live.options)) {
     live.tooLong = true
     return
   }

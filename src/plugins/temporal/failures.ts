@@ -42,8 +42,14 @@ function isWayOut(error: unknown): boolean {
   return error instanceof TemporalFailure || (error as { name?: unknown } | undefined)?.name === 'ContinueAsNew'
 }
 
-/** What an activity that failed means for its step. `lacking`: no worker knew it, nothing was done. */
-export function recordOf(step: StepDescriptor, failure: unknown): StepRecord | { readonly lacking: ErrorJson } {
+/**
+ * What an activity that failed means for its step. `lacking`: no worker knew it, nothing was done. `parked`: it lost its
+ * worker again and again.
+ */
+export function recordOf(
+  step: StepDescriptor,
+  failure: unknown,
+): StepRecord | { readonly lacking: ErrorJson } | { readonly parked: ErrorJson } {
   if (!(failure instanceof ActivityFailure)) throw failure
   const { cause } = failure
   if (cause instanceof CancelledFailure) {
@@ -52,6 +58,7 @@ export function recordOf(step: StepDescriptor, failure: unknown): StepRecord | {
   if (cause instanceof ApplicationFailure) {
     const [detail] = cause.details ?? []
     if (isRecord(detail)) return detail
+    if (cause.type === 'RUN_PARKED') return { parked: detail as ErrorJson }
     if (cause.type && isUnknownHere(cause.type)) {
       return { lacking: { code: unknownCode(cause.type), kind: 'retryable', message: cause.message } }
     }

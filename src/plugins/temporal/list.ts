@@ -16,7 +16,8 @@ export async function* listRuns(client: Client, filter: Filter): AsyncIterable<R
       // A run that went on as another workflow run is listed as that one.
       if (!memo || found.status.name === 'CONTINUED_AS_NEW') continue
       const known = statusOf(found, memo.status)
-      const status: RunStatusName = known === 'running' && memo.status === 'waiting' ? 'waiting' : known
+      const said = memo.status === 'waiting' || memo.status === 'parked' ? memo.status : known
+      const status: RunStatusName = known === 'running' ? said : known
       if ((filter.agent !== undefined && memo.agent !== filter.agent) || (filter.status && status !== filter.status))
         continue
       const createdAt = found.startTime
@@ -30,6 +31,7 @@ export async function* listRuns(client: Client, filter: Filter): AsyncIterable<R
 const QUERY: { readonly [status in RunStatusName]?: string } = {
   running: 'ExecutionStatus = "Running"',
   waiting: 'ExecutionStatus = "Running"',
+  parked: 'ExecutionStatus = "Running"',
   completed: 'ExecutionStatus = "Completed"',
   limit: 'ExecutionStatus = "Completed"',
 }

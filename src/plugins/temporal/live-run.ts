@@ -33,7 +33,8 @@ import type {
   StatusAnswer,
   TemporalRunOptions,
 } from './protocol.ts'
-import { CANCEL, CANCELLED, MEMO, MESSAGES, PINNED, pageOf, RESPOND, STATUS } from './protocol.ts'
+import { CANCEL, CANCELLED, MEMO, MESSAGES, PINNED, pageOf, RESPOND, sizeOf, STATUS, UNPARK } from './protocol.ts'
+import type { Names } from './naming.ts'
 import { checkAnswer } from './answers.ts'
 
 export interface PendingAnswer {
@@ -57,6 +58,9 @@ export class LiveRun {
     new Map()
   /** `once` steps that no worker knew, by execution. */
   readonly lacking: Map<string, ErrorJson> = new Map()
+  /** Executions that lost their worker again and again. */
+  readonly parked: Map<string, ErrorJson> = new Map()
+  readonly names: Names = new Map()
   /** Of each agent the bases that workers may know. */
   readonly bases: Map<RunInfo, Set<string>> = new Map()
   readonly specs: Map<string, AgentSpec> = new Map()
@@ -68,6 +72,7 @@ export class LiveRun {
   /** Whether what happens was done by an earlier workflow run. */
   carrying: boolean
   readonly #texts = new Map<string, string>()
+  #sizeOfContext: number | undefined
   readonly #digests = new WeakMap<AgentSpec, string>()
 
   constructor(root: string, info: RunInfo, options: TemporalRunOptions, start: AgentWorkflowInput | undefined) {
@@ -87,6 +92,12 @@ export class LiveRun {
       this.specs.set(known, spec)
     }
     return known
+  }
+
+  /** It is that of the run, so it is measured once. */
+  sizeOfContext(context: Json): number {
+    this.#sizeOfContext ??= sizeOf(context)
+    return this.#sizeOfContext
   }
 
   page({ execution, known, offset }: MessagesQuery): MessagesPage {
@@ -125,6 +136,7 @@ export function baseKey({ length, digest: chained }: Base): string {
 
 const respondUpdate = defineUpdate<void, [RespondArgument]>(RESPOND)
 const cancelSignal = defineSignal<[string?]>(CANCEL)
+const unparkUpdate = defineUpdate<void>(UNPARK)
 const statusQuery = defineQuery<StatusAnswer>(STATUS)
 const cancelledQuery = defineQuery<boolean, [string]>(CANCELLED)
 const messagesQuery = defineQuery<MessagesPage, [MessagesQuery]>(MESSAGES)
@@ -158,6 +170,9 @@ export function openRun(live: LiveRun): void {
   setHandler(cancelSignal, (reason) => {
     for (const { info } of runs.values()) info.cancel(reason)
   })
+  setHandler(unparkUpdate, () => {
+    for (const { parked } of runs.values()) parked.clear()
+  })
   setHandler(statusQuery, status, { description: 'What the agent does, and what it waits for' })
   setHandler(cancelledQuery, (runId) => runs.get(runId)?.info.signal.aborted ?? true)
   setHandler(messagesQuery, (query) => {
@@ -184,8 +199,10 @@ function status(): StatusAnswer {
   const all = [...runs.values()]
   const waits = all.flatMap((live) => [...live.waits].map(([id, { input }]) => ({ id, input })))
   const open = waits.filter(({ input }) => input.type !== 'timer')
-  const [error] = all.flatMap(({ lacking }) => [...lacking.values()])
-  const now = error ? 'blocked' : open.length > 0 ? 'waiting' : 'running'
+  const [parked] = all.flatMap((live) => [...live.parked.values()])
+  const [lacking] = all.flatMap((live) => [...live.lacking.values()])
+  const error = parked ?? lacking
+  const now = parked ? 'parked' : lacking ? 'blocked' : open.length > 0 ? 'waiting' : 'running'
   return { agent: all[0]?.root ?? '', status: now, waits: open, ...(error && { error }) }
 }
 

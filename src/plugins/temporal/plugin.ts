@@ -34,7 +34,7 @@ export function temporalDurabilityPlugin(options: TemporalDurabilityOptions = {}
     durability: {
       engine: 'temporal',
       dispatch: 'name',
-      supports: { waits: true, timers: true, cancelRunning: true, once: true, retries: true },
+      supports: { waits: true, timers: true, cancelRunning: true, once: true, retries: true, streams: true },
       isReplaying: () => workflowInfo().unsafe.isReplaying || isCarrying(),
       currentRunId: () => {
         requireWorkflow()

@@ -15,6 +15,8 @@ import type {
 } from '../../index.ts'
 
 export const PROTOCOL = 1
+/** Of calls that name what a worker may have in place of repeating it. */
+export const NAMING_PROTOCOL = 2
 export const WORKFLOW = 'agentWorkflow'
 /** The key of the memo that every run has. */
 export const MEMO = 'holdfast'
@@ -25,6 +27,7 @@ export const STATUS = 'holdfast_status'
 export const MESSAGES = 'holdfast_messages'
 export const PINNED = 'holdfast_pinned'
 export const CANCELLED = 'holdfast_cancelled'
+export const UNPARK = 'holdfast_unpark'
 export const RESULT_MESSAGES = 'holdfast_result_messages'
 /** The name of the sinks that events go through, out of the sandbox. */
 export const SINKS = 'holdfast'
@@ -51,6 +54,13 @@ export interface TemporalRunOptions {
   readonly searchAttributes?: boolean
   /** Let the server hand activities to the worker that asked for them. Default: true. */
   readonly eagerActivities?: boolean
+  /** Attempts of one step that may lose their worker before the run is parked. Default: 3. */
+  readonly parkAfter?: number
+  /**
+   * Bytes from which a payload is kept in Temporal's ExternalStorage, so that it may have any size. Default: as the client
+   * that starts the run has it. The workers must have the same storage.
+   */
+  readonly externalStorage?: number
 }
 
 /** The argument of `agentWorkflow`, and of a workflow of one's own that `start(…, { workflow })` names. */
@@ -70,6 +80,9 @@ export interface Carried {
   readonly waits: { readonly [waitId: string]: Json }
 }
 
+/** What an activity gives: the record, and a name for it that no other execution has, retries included. */
+export type NamedRecord = StepRecord & { readonly name?: string }
+
 /** The argument of an activity. */
 export interface StepCall {
   readonly version: number
@@ -85,6 +98,13 @@ export interface StepCall {
   readonly step: StepDescriptor
   /** The step's `append` is left out: the worker asks. */
   readonly held?: true
+  /**
+   * What is left out of `append` because a step gave it: names of records, by place. `0`: the whole message, which a model
+   * said; `1.2`: the output of a tool, in the third part of the second message. A worker that has not got them asks.
+   */
+  readonly named?: { readonly [place: string]: string }
+  /** Attempts that may lose their worker. Default: 3. */
+  readonly parkAfter?: number
 }
 
 /** A worker asks the run for a conversation. */
@@ -110,9 +130,9 @@ export interface PinnedAnswer {
 
 export interface StatusAnswer {
   readonly agent: string
-  readonly status: 'running' | 'waiting' | 'blocked'
+  readonly status: 'running' | 'waiting' | 'blocked' | 'parked'
   readonly waits: readonly OpenWait[]
-  /** With `blocked`. */
+  /** With `blocked` and `parked`. */
   readonly error?: ErrorJson
 }
 
@@ -139,6 +159,22 @@ export function pageOf(text: string, offset: number): string {
     // Quotes are escaped once more, and letters have up to three bytes.
     if (sizeOf(page) <= PAGE) return page
   }
+}
+
+/** Bytes of JSON that one payload of a run may have. */
+export function payloadLimit({ externalStorage }: TemporalRunOptions): number {
+  return isStored(MAX_PAYLOAD, externalStorage) ? Number.POSITIVE_INFINITY : MAX_PAYLOAD
+}
+
+/** Bytes that a payload has where it is sent: a stored one is a reference. */
+export function sentSize(size: number, { externalStorage }: TemporalRunOptions): number {
+  return isStored(size, externalStorage) ? REFERENCE : size
+}
+
+const REFERENCE = 1_000
+
+function isStored(size: number, threshold: number | undefined): boolean {
+  return threshold !== undefined && size >= threshold
 }
 
 /** Bytes of a value as JSON. */

@@ -1,12 +1,15 @@
 /** One run on a Temporal server. */
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client'
 import type { ErrorJson, RunHandle, RunResult, RunStatus, RunStatusName, StreamChunk, StreamSink } from '../../index.ts'
-import { errorToJson, HoldfastError, toJson } from '../../index.ts'
+import { errorFromJson, errorToJson, HoldfastError, toJson } from '../../index.ts'
 import { blockedBy } from './blocked.ts'
-import { failureOf, isNotFound, isTimeout, notFound, noWorker, ownError, unavailable } from './client-errors.ts'
+import { failureOf, isEnd, isNotFound, isTimeout, notFound, noWorker, ownError, unavailable } from './client-errors.ts'
 import type { Message } from '../../index.ts'
 import type { MessagesPage, RespondArgument, RunMemo, StatusAnswer } from './protocol.ts'
-import { CANCEL, MEMO, RESPOND, RESULT_MESSAGES, STATUS } from './protocol.ts'
+import { CANCEL, MEMO, payloadLimit, RESPOND, RESULT_MESSAGES, sizeOf, STATUS, UNPARK } from './protocol.ts'
+
+/** Milliseconds between looks whether a run whose result is waited for is parked. */
+const PARKED_INTERVAL = 5_000
 
 export class TemporalRun implements RunHandle {
   readonly runId: string
@@ -43,11 +46,14 @@ export class TemporalRun implements RunHandle {
   }
 
   async result(): Promise<RunResult> {
+    const over = new AbortController()
     let result: RunResult
     try {
-      result = (await this.#handle.result()) as RunResult
+      result = await Promise.race([this.#ending(over.signal), this.#parked(over.signal)])
     } catch (error) {
       throw failureOf(this.runId, error)
+    } finally {
+      over.abort()
     }
     const whole = result.messages.length > 0 ? result.messages : await this.#messages()
     return { ...result, messages: whole, state: { ...result.state, messages: whole } }
@@ -56,6 +62,7 @@ export class TemporalRun implements RunHandle {
   async respond(waitId: string, answer: unknown): Promise<void> {
     const argument: RespondArgument = { waitId, answer: answerJson(answer) }
     const { runId } = this
+    this.#checkSize(argument)
     try {
       await this.#within(() => this.#handle.executeUpdate<void, [RespondArgument]>(RESPOND, { args: [argument] }))
     } catch (error) {
@@ -84,13 +91,73 @@ export class TemporalRun implements RunHandle {
     }
   }
 
+  async unpark(): Promise<void> {
+    const { status } = await this.status()
+    if (status !== 'parked') return
+    try {
+      await this.#within(() => this.#handle.executeUpdate(UNPARK))
+    } catch (error) {
+      if (isTimeout(error)) throw noWorker(this.runId, this.#patience, error)
+      throw unavailable(error, `run '${this.runId}' was not told to go on`)
+    }
+  }
+
   events(options: { readonly from?: string; readonly signal?: AbortSignal } = {}): AsyncIterable<StreamChunk> {
-    if (this.#streams) return this.#streams.read(this.runId, options.from, options.signal)
+    if (this.#streams) return this.#read(this.#streams, options)
     throw new HoldfastError({
       code: 'UNSUPPORTED',
       message:
         'temporalRuns() has no streams to read. Give it the StreamSink that the workers publish to: { streams }.',
     })
+  }
+
+  async *#read(
+    streams: StreamSink,
+    { from, signal }: { readonly from?: string; readonly signal?: AbortSignal },
+  ): AsyncGenerator<StreamChunk> {
+    const over = new AbortController()
+    // All that a step said is in the sink before its outcome is recorded, so at the end of the run nothing is to come. Its
+    // worker closes the stream; one that died, or a server that ended the workflow, does not.
+    const close = (): Promise<void> | undefined => streams.close?.(this.runId)
+    void this.#ending(over.signal)
+      .then(close, (error: unknown) => (isEnd(error) ? close() : undefined))
+      .catch(() => {})
+    try {
+      yield* streams.read(this.runId, from, signal)
+    } finally {
+      over.abort()
+    }
+  }
+
+  #checkSize(argument: RespondArgument): void {
+    const stored = this.#client.options.loadedDataConverter.externalStorage?.payloadSizeThreshold
+    const limit = payloadLimit(stored === undefined ? {} : { externalStorage: stored })
+    const size = sizeOf(argument)
+    if (size <= limit) return
+    throw new HoldfastError({
+      code: 'PAYLOAD_TOO_LARGE',
+      message: `the answer has ${size} bytes of JSON, and Temporal takes ${limit}: give a reference in its place, or configure ExternalStorage.`,
+      details: { runId: this.runId, waitId: argument.waitId, size, limit },
+    })
+  }
+
+  #ending(signal: AbortSignal): Promise<RunResult> {
+    return this.#client.withAbortSignal(signal, () => this.#handle.result()) as Promise<RunResult>
+  }
+
+  /** Rejects once the run is parked: nothing will come of it by itself. */
+  async #parked(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      const { memo } = await this.#describe()
+      if ((memo?.[MEMO] as RunMemo | undefined)?.status === 'parked') {
+        const { status, error } = await this.status()
+        if (status === 'parked' && error) throw errorFromJson(error)
+      }
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, PARKED_INTERVAL)
+        signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+      })
+    }
   }
 
   get #handle(): WorkflowHandle {

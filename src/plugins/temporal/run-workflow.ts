@@ -3,7 +3,7 @@ import { defineQuery, setHandler } from '@temporalio/workflow'
 import type { Agent, Message, RunResult } from '../../index.ts'
 import { temporalDurabilityPlugin } from './plugin.ts'
 import type { AgentWorkflowInput, MessagesPage } from './protocol.ts'
-import { pageOf, PROTOCOL, RESULT_MESSAGES, sizeOf } from './protocol.ts'
+import { MAX_PAYLOAD, pageOf, payloadLimit, PROTOCOL, RESULT_MESSAGES, sizeOf } from './protocol.ts'
 
 /**
  * Bytes of messages that a workflow's result has. Those of a longer conversation are asked for, for which a worker has to
@@ -29,7 +29,8 @@ export async function runAgentWorkflow(agent: Agent, start: AgentWorkflowInput):
   const result = await agent
     .use(temporalDurabilityPlugin({ start }))
     .run(input, { ...(context !== undefined && { context }), ...(messages && { messages }) })
-  if (sizeOf(result.messages) <= RESULT) return withMessages(result, result.messages)
+  const limit = payloadLimit(start.options ?? {})
+  if (sizeOf(result.messages) <= (limit === MAX_PAYLOAD ? RESULT : limit)) return withMessages(result, result.messages)
   const text = JSON.stringify(result.messages)
   setHandler(resultMessages, (offset) => ({ from: 0, text: pageOf(text, offset), total: text.length }))
   return withMessages(result, [])

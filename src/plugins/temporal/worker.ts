@@ -6,16 +6,17 @@ import type { InjectedSinks, WorkerOptions, WorkflowBundleOption } from '@tempor
 import type { AgentEvent, PayloadStore, StreamSink } from '../../index.ts'
 import type { WorkerAgent } from './activities.ts'
 import { stepActivities } from './activities.ts'
-import { SINKS } from './protocol.ts'
+import { payloadLimit, SINKS } from './protocol.ts'
 
 export type { WorkerAgent } from './activities.ts'
+export { type PayloadStorageOptions, payloadStorage } from './payload-storage.ts'
 
 export interface HoldfastPluginOptions {
   /** Agents whose steps this worker executes; their sub-agents come with them. */
   readonly agents: readonly WorkerAgent[]
-  /** Where tokens and progress go. Give the same to `temporalRuns()` to read them. */
+  /** Where tokens and progress go. Give the same to `temporalRuns()` to read them. Default: each agent's own. */
   readonly streams?: StreamSink
-  /** Where large files of models go. */
+  /** Where large files of models go. Default: each agent's own. */
   readonly payloads?: PayloadStore
   /** Milliseconds between the signs of life of a running step: a cancel is seen with the next one. Default: 1,000. */
   readonly heartbeatInterval?: number
@@ -30,25 +31,31 @@ export interface HoldfastPluginOptions {
  */
 export class HoldfastPlugin extends SimplePlugin {
   readonly #options: HoldfastPluginOptions
+  readonly #configured: { payloadLimit: number }
 
   constructor(options: HoldfastPluginOptions) {
     const { agents, streams, payloads, heartbeatInterval = 1_000, remember = 64_000_000 } = options
+    const configured = { payloadLimit: payloadLimit({}) }
     super({
       name: 'holdfast',
       activities: stepActivities({
         agents,
         heartbeatInterval,
         remember,
+        payloadLimit: () => configured.payloadLimit,
         ...(streams && { streams }),
         ...(payloads && { payloads }),
       }),
     })
     this.#options = options
+    this.#configured = configured
   }
 
   override configureWorker(options: WorkerOptions): WorkerOptions {
     const { agents, streams, heartbeatInterval = 1_000 } = this.#options
     const own = options.workflowBundle ?? options.workflowsPath
+    const stored = options.dataConverter?.externalStorage?.payloadSizeThreshold
+    this.#configured.payloadLimit = payloadLimit(stored === undefined ? {} : { externalStorage: stored })
     return super.configureWorker({
       // After a worker was lost, its workflows are taken up elsewhere this much later. The SDK's default is 10 s.
       stickyQueueScheduleToStartTimeout: '2s',
@@ -75,7 +82,8 @@ function sinksOf(
   const byName = new Map(agents.map((agent) => [agent.name, agent]))
   const event = (_info: unknown, root: string, json: string): void => {
     const told = JSON.parse(json) as AgentEvent
-    for (const { observe, durability } of byName.get(root)?.definition.plugins ?? []) {
+    const definition = byName.get(root)?.definition
+    for (const { observe, durability } of definition?.plugins ?? []) {
       if (durability) continue
       try {
         observe?.(told)
@@ -84,7 +92,8 @@ function sinksOf(
       }
     }
     const { runId } = told.id
-    if (told.type === 'run-finished' && told.agent === root) void streams?.close?.(runId)?.catch(() => {})
+    const sink = streams ?? definition?.streams
+    if (told.type === 'run-finished' && told.agent === root) void sink?.close?.(runId)?.catch(() => {})
   }
   // Synchronous, so that events keep their order.
   return { [SINKS]: { event: { fn: event, callDuringReplay: false } } } as unknown as InjectedSinks<
