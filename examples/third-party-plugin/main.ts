@@ -25,6 +25,8 @@ function startWorker(dieIn?: string): ChildProcess {
     if (tool === dieIn) worker.kill('SIGKILL')
     else worker.send('go on')
   })
+  // One that fails by itself, which it never should, would leave the others waiting.
+  worker.on('exit', (code) => code && process.exit(code))
   return worker
 }
 

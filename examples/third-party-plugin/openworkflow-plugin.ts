@@ -7,9 +7,7 @@ import type { Backend } from 'openworkflow/internal'
 import { portableError } from './portable-error.ts'
 
 /** What the workflow of a run gets. */
-export interface AgentStart extends Pick<StartOptions, 'runId' | 'context' | 'messages'> {
-  readonly input: RunInput
-}
+export type AgentStart = Pick<StartOptions, 'runId' | 'context' | 'messages'> & { readonly input: RunInput }
 type AgentWorkflow = Workflow<AgentStart, RunResult, AgentStart>
 type Engine = Parameters<AgentWorkflow['fn']>[0]['step']
 
@@ -42,11 +40,10 @@ export function openworkflowDurabilityPlugin(): AgentPlugin {
 
 /** The workflow in which a worker runs the agent. */
 export function agentWorkflow(agent: RunnableAgent, backend: Backend): AgentWorkflow {
-  return defineWorkflow({ name: agent.name, retryPolicy: UNTIL_MENDED }, ({ input: start, step: engine, run }) => {
-    const place = { engine, parked: undefined }
-    return places.run(place, async () => {
-      const { input, ...options } = start
-      const cancel = await watchCancel(engine, backend, run.id, start.runId)
+  const spec = { name: agent.name, retryPolicy: UNTIL_MENDED }
+  return defineWorkflow(spec, ({ input: { input, ...options }, step: engine, run: { id } }) =>
+    places.run({ engine }, async () => {
+      const cancel = await watchCancel(engine, backend, id, options.runId)
       try {
         const result = await agent.run(input, { ...options, signal: cancel.signal })
         if (result.status !== 'waiting') return result
@@ -56,9 +53,9 @@ export function agentWorkflow(agent: RunnableAgent, backend: Backend): AgentWork
       } finally {
         cancel.stop()
       }
-      throw place.parked
-    })
-  })
+      throw here().parked
+    }),
+  )
 }
 
 async function waitFor(step: Step<'wait'>, runId: string): Promise<WaitOutput> {
@@ -85,11 +82,15 @@ function here() {
 
 /** A cancel is a signal, too: a run that is parked is woken by it, one that is running has to look. */
 async function watchCancel(engine: Engine, backend: Backend, workflowRunId: string, runId: string) {
-  await engine.waitForSignal({ name: 'cancel', signal: `${runId}/cancel`, timeout: NEVER }).catch(() => {})
-  const [first] = (await backend.listStepAttempts({ workflowRunId, limit: 1 })).data
+  const wanted = { name: 'cancel', signal: `${runId}/cancel`, timeout: NEVER }
+  const parked = await engine.waitForSignal(wanted).catch((error: unknown) => error)
+  // By its name: it is the first, but those of one millisecond are listed in any order.
+  const { data } = await backend.listStepAttempts({ workflowRunId, limit: 1000 })
+  const wait = data.find(({ stepName }) => stepName === wanted.name)
+  if (!wait) throw parked
   const controller = new AbortController()
   const look = async () => {
-    const reason = await backend.getSignalDelivery({ stepAttemptId: first?.id ?? '' })
+    const reason = await backend.getSignalDelivery({ stepAttemptId: wait.id })
     if (reason !== undefined) controller.abort(reason)
   }
   await look()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, test } from 'node:test'
+import { afterEach, beforeEach, mock, test } from 'node:test'
 import { Agent, isHoldfastError, tool } from 'holdfast'
 import { call, scriptedModel, text } from 'holdfast/testing'
 import { OpenWorkflow } from 'openworkflow'
@@ -13,22 +13,29 @@ let backend: Backend
 beforeEach(() => {
   backend = connectBackend(':memory:')
 })
-afterEach(() => backend.stop())
+afterEach(() => {
+  mock.timers.reset()
+  return backend.stop()
+})
 
 const agent = () => refundAgent(async () => {})
 const code = (expected: string) => (error: unknown) => isHoldfastError(error) && error.code === expected
 const APPROVAL = '2/tool/0/refund/approval'
 
-/** Work until the run is in that state. */
-async function workUntil(run: OpenworkflowRun, wanted: string, worked: Agent = agent()): Promise<void> {
+/** A worker does all that there is to do now. */
+async function work(worked: Agent = agent()): Promise<void> {
   const { spec, fn } = agentWorkflow(worked, backend)
   const client = new OpenWorkflow({ backend })
   client.implementWorkflow(spec, fn)
   const worker = client.newWorker()
-  while ((await run.status()).status !== wanted) {
-    await worker.tick()
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+  // `stop` waits for the runs that it has taken.
+  while ((await worker.tick()) > 0) await worker.stop()
+}
+
+/** And then the run is in that state. */
+async function workUntil(run: OpenworkflowRun, wanted: string, worked?: Agent): Promise<void> {
+  await work(worked)
+  assert.equal((await run.status()).status, wanted)
 }
 
 test('outside of a workflow nothing runs', async () => {
@@ -70,6 +77,17 @@ test('a run that waits is cancelled: the engine is woken, and its result says wh
   assert.deepEqual([(await run.result()).status, (await run.result()).reason], ['cancelled', 'too late'])
 })
 
+test('a cancel is heard, also of a run whose steps are all of the same millisecond', async () => {
+  mock.timers.enable({ apis: ['Date'] })
+  const runs = openworkflowRuns(backend)
+  // Several: the engine lists such steps in any order, so that the right one may be the first.
+  const all = await Promise.all([1, 2, 3, 4, 5].map((n) => runs.start(agent(), 'go', { runId: `r${n}` })))
+  await work()
+  for (const run of all) await run.cancel()
+  await work()
+  for (const run of all) assert.equal((await run.status()).status, 'cancelled')
+})
+
 test('a run that has not begun is cancelled, and has no result', async () => {
   const run = await openworkflowRuns(backend).start(agent(), 'go', { runId: 'r' })
   await run.cancel()
@@ -101,8 +119,11 @@ test('a worker that lacks a tool holds the run; one that has it goes on', async 
     )
   }
   const run = await openworkflowRuns(backend).start(make(true), 'go', { runId: 'r' })
+  mock.timers.enable({ apis: ['Date'], now: Date.now() })
   await workUntil(run, 'blocked', make(false))
   assert.equal((await run.status()).error?.code, 'TOOL_UNKNOWN')
+  // When the engine tries it again.
+  mock.timers.tick(1_000)
   await workUntil(run, 'completed', make(true))
   assert.equal((await run.result()).text, 'done')
 })
