@@ -83,12 +83,17 @@ const AS = Symbol('holdfast.as')
 const BARE = Symbol('holdfast.bare')
 const SETTLE = Symbol('holdfast.settle')
 
-type Internal<K extends StepKind> = Step<K> & { [SETTLE]?: () => void }
+type Internal<K extends StepKind> = Step<K> & { [BARE]?: unknown; [SETTLE]?: (() => void) | undefined }
 type InternalContext<K extends StepKind> = StepContext & { [AS]?: StepDescriptor<K> }
 
 /** For the loop: a step at the very inside, with what is to be called when a hook settles it. */
-export function bareStep<S extends { run: unknown }>(step: S, onSettle?: () => void): S {
-  return markBare(Object.assign(step, { [SETTLE]: onSettle }))
+export function bareStep<K extends StepKind>(
+  { kind, id, execution, name, input, policy }: StepDescriptor<K>,
+  run: Step<K>['run'],
+  onSettle?: () => void,
+): Step<K> {
+  const step: Internal<K> = { kind, id, execution, name, input, policy, run, [BARE]: run, [SETTLE]: onSettle }
+  return step
 }
 
 /** For the loop: the step as the layers outside of it want it. */

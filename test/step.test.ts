@@ -17,12 +17,9 @@ const descriptor: StepDescriptor<'tool'> = {
 /** The inside of a step, which says what it was run with. */
 function inside(): { step: Step<'tool'>; ran: { input: Json; context: StepContext | undefined }[] } {
   const ran: { input: Json; context: StepContext | undefined }[] = []
-  const step: Step<'tool'> = bareStep({
-    ...descriptor,
-    run(context?: StepContext) {
-      ran.push({ input: currentStep(step, context).input, context })
-      return Promise.resolve('done')
-    },
+  const step: Step<'tool'> = bareStep(descriptor, (context) => {
+    ran.push({ input: currentStep(step, context).input, context })
+    return Promise.resolve('done')
   })
   return { step, ran }
 }
@@ -115,11 +112,7 @@ describe('withInput', () => {
   })
 
   it('leaves what is JSON already alone: tags are not tagged again', () => {
-    const step = bareStep({
-      ...descriptor,
-      input: { at: { $date: '1970-01-01T00:00:00.000Z' } },
-      run: async () => null,
-    })
+    const step = bareStep({ ...descriptor, input: { at: { $date: '1970-01-01T00:00:00.000Z' } } }, async () => null)
     expect(withInput(step, { q: 'y' } as never).input).toEqual({ at: { $date: '1970-01-01T00:00:00.000Z' }, q: 'y' })
   })
 
@@ -144,7 +137,8 @@ describe('a settled step', () => {
   it('gives its output without running, and says that it was settled', async () => {
     let settled = 0
     const step = bareStep(
-      { ...descriptor, run: () => Promise.reject(new Error('ran')) } as Step<'tool'>,
+      descriptor,
+      () => Promise.reject(new Error('ran')),
       () => settled++,
     )
     const wrapped = wrapStep(step, (run) => run())

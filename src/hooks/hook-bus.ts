@@ -31,8 +31,8 @@ export class HookBus {
   }
 
   /** Call the hooks of an event, one after the other. Rejects with the first failure. */
-  async emit<N extends HookName>(name: N, source: EventSource<N>): Promise<void> {
-    if (this.#known.has(name)) await this.#emittery.emitSerial(name, source as Sources[N])
+  emit<N extends HookName>(name: N, source: EventSource<N>): Promise<void> {
+    return this.#known.has(name) ? this.#emittery.emitSerial(name, source as Sources[N]) : Promise.resolve()
   }
 
   #register(plugin: AgentPlugin, wanted: (name: HookName) => boolean): void {

@@ -10,8 +10,8 @@ import type { HookName, StepOutcome } from '../hooks/events.ts'
 import type { Json } from '../json.ts'
 import { resolveUnknown } from './reconcile.ts'
 import type { Frame, ItemOutcome } from './run-context.ts'
-import type { Slot } from './slot.ts'
-import { after, before, outcomeOf, settle, valuesOf } from './stepping.ts'
+import { Slot } from './slot.ts'
+import { after, BEFORE, callBefore, hasAfter, outcomeOf, settle, valuesOf } from './stepping.ts'
 import type { Step, StepDescriptor } from '../step.ts'
 import type { StepKind } from '../step-kinds.ts'
 import type { PendingWait } from './waits.ts'
@@ -48,8 +48,8 @@ export async function runBatch<K extends StepKind>(
     }
     const outcomes = valuesOf(results)
     for (const [index, slot] of slots.entries()) {
-      const item = items[index] as BatchItem<K>
-      outcomes[index] = await afterItem(slot, item, outcomes[index] as ItemOutcome<K>)
+      if (!hasAfter(slot as unknown as Slot)) continue
+      outcomes[index] = await afterItem(slot, items[index] as BatchItem<K>, outcomes[index] as ItemOutcome<K>)
     }
     return outcomes
   })
@@ -97,30 +97,32 @@ async function prepareItem<K extends StepKind>(
   pending: PendingWait[],
 ): Promise<Slot<K>> {
   const { step, call, body } = item
-  const asks = new Asking(frame, step.id, pending)
-  let slot: Slot<K> | undefined
-  const options = {
-    asks,
-    ...(call && { toolCallId: call.toolCallId }),
-    ...(body && { body: body as (step: Step) => Promise<Json> }),
-    ...(item.event && { event: item.event }),
-    onOpen: (opened: Slot) => {
-      slot = opened as unknown as Slot<K>
-    },
-  }
+  const slot = await Slot.open(frame, step, body ? { body: body as (step: Step) => Promise<Json> } : {})
+  const name = item.event ?? BEFORE[step.kind]
+  if (frame.bus.has(name) && !(await ask(slot, name, call?.toolCallId, pending))) return slot
+  if (!call || slot.denied !== undefined || call.tool.approval === 'never') return slot
+  await approve(frame, slot as unknown as Slot<'tool' | 'agent'>, call, pending)
+  return slot
+}
+
+/** Call the Before… hooks; gives whether they have had their way: one that asked something new waits for its answer. */
+async function ask<K extends StepKind>(
+  slot: Slot<K>,
+  name: HookName,
+  toolCallId: string | undefined,
+  pending: PendingWait[],
+): Promise<boolean> {
+  const asks = new Asking(slot.frame, slot.descriptor.id, pending)
   try {
-    slot = await before(frame, step, options)
+    await callBefore(slot, name, { asks, toolCallId })
   } catch (error) {
-    // A suspension of another kind is the engine's: the hook has not had its way.
-    if (!isSuspended(error) || !asks.unanswered || !slot) throw error
-    return slot
+    // A suspension of another kind is the engine's.
+    if (!isSuspended(error) || !asks.unanswered) throw error
   } finally {
     asks.close()
   }
-  // A hook that caught the suspension is still one that waits for its answer.
-  if (asks.unanswered || !call || slot.denied !== undefined) return slot
-  await approve(frame, slot as unknown as Slot<'tool' | 'agent'>, call, pending)
-  return slot
+  // A hook that caught the suspension is still one that waits.
+  return !asks.unanswered
 }
 
 function inScope<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {
@@ -141,7 +143,7 @@ async function afterItem<K extends StepKind>(
   first: ItemOutcome<K>,
 ): Promise<ItemOutcome<K>> {
   let outcome = first
-  while (outcome.status !== 'denied' && (await after(slot.frame, slot, outcome, item.call?.toolCallId))) {
+  while (outcome.status !== 'denied' && (await after(slot, outcome, item.call?.toolCallId))) {
     outcome = await inScope(slot, item)
   }
   return outcome

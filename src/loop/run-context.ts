@@ -10,6 +10,7 @@ import { PromptMemory } from '../model/prompt-memory.ts'
 import type { AgentEvent } from '../observe.ts'
 import type { AgentPlugin, DurabilityPort } from '../plugin.ts'
 import type { RunInfo, StepScope } from '../run-info.ts'
+import type { ExecuteContext } from '../execute/context.ts'
 import { Seq } from './seq.ts'
 import type { OpenWait, StepKind } from '../step-kinds.ts'
 import type { StepDescriptor, StepRecord } from '../step.ts'
@@ -41,6 +42,8 @@ export class RunContext {
   readonly context: Json
   readonly onWait: 'return' | 'block'
   readonly port: DurabilityPort | undefined
+  /** Whether a worker executes the steps: this process sees none of them run. */
+  readonly byName: boolean
   /** The durability plugin's name and hooks: the seams, called before all others. */
   readonly durableName: string
   readonly durable: Hooks
@@ -65,6 +68,7 @@ export class RunContext {
     const { definition } = setup
     const durability = definition.plugins.find((plugin) => plugin.durability)
     this.port = durability?.durability
+    this.byName = this.port?.dispatch === 'name'
     this.#live = !this.port
     this.durableName = durability?.name ?? ''
     this.durable = durability?.hooks ?? {}
@@ -76,11 +80,6 @@ export class RunContext {
       ...definition.plugins.filter(({ observe }) => observe),
       ...(onEvent ? [{ observe: onEvent, observeReplay: true }] : []),
     ]
-  }
-
-  /** Whether a worker executes the steps: this process sees none of them run. */
-  get byName(): boolean {
-    return this.port?.dispatch === 'name'
   }
 
   /** An engine by name says itself whether it replays; with one by closure the replay ends with the first step that runs. */
@@ -159,7 +158,8 @@ export class Frame {
   readonly settled: Map<string, ItemOutcome> = new Map()
   /** Waits that were asked for and are not known to be open yet: to be called when they are. */
   readonly openings: Map<string, (phase: 'live' | 'replay') => void> = new Map()
-  readonly prompts: PromptMemory = new PromptMemory()
+  /** What the execution of its steps is given, where it is done in this process. */
+  readonly execution: ExecuteContext
   readonly #views = new Map<string, HookRun>()
 
   constructor(run: RunContext, definition: AgentDefinition, bus: HookBus, state: RunState) {
@@ -182,6 +182,18 @@ export class Frame {
       opened: (waitId) => this.opened(waitId),
       signal: run.cancellation.signal,
       cancel: (reason) => run.cancellation.cancel(reason),
+    }
+    this.execution = {
+      runId: run.runId,
+      spec: state.spec,
+      context: run.context,
+      messages: this.info.messages,
+      prompts: new PromptMemory(),
+      retries: run.port?.supports.retries ? 'engine' : 'here',
+      onStop: run.cancellation.onStop,
+      ...(run.streams && { streams: run.streams }),
+      ...(run.payloads && { payloads: run.payloads }),
+      ...(run.onChunk && { onChunk: run.onChunk }),
     }
   }
 

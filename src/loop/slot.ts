@@ -57,7 +57,8 @@ export class Slot<K extends StepKind = StepKind> {
   live = false
   executions = 0
   readonly #body: ((step: Step) => Promise<Json>) | undefined
-  #durable: { run(context?: StepContext): Promise<unknown> }
+  /** What the engine records; without one the work itself is done. */
+  #durable: { run(context?: StepContext): Promise<unknown> } | undefined
   #settled = false
   #once: Promise<StepOutput<K>> | undefined
   #reached: Step<K> | undefined
@@ -78,41 +79,44 @@ export class Slot<K extends StepKind = StepKind> {
     this.#body = options.body
     this.seq = frame.observed ? (options.seq ?? frame.seq).child() : undefined
     deepFreeze(descriptor.input)
-    const gate: Step<K> = { ...descriptor, run: (context) => this.#enter(gate, context) }
-    this.step = bareStep(gate, () => {
-      this.#settled = true
-    })
-    const bare: Step<K> = {
-      ...descriptor,
-      run: async (context) => {
-        try {
-          return (await this.#perform(currentStep(bare, context), context)) as never
-        } catch (error) {
-          this.#rejection = error
-          throw error
-        }
+    const gate: Step<K> = bareStep(
+      descriptor,
+      (context) => this.#enter(gate, context),
+      () => {
+        this.#settled = true
       },
-    }
-    this.#durable = bareStep(bare)
+    )
+    this.step = gate
   }
 
   /** A slot whose step has its durable part in place, before any other hook has seen it. */
-  static async open<K extends StepKind>(
+  static open<K extends StepKind>(
     frame: Frame,
     descriptor: StepDescriptor<K>,
     options: SlotOptions = {},
-  ): Promise<Slot<K>> {
+  ): Slot<K> | Promise<Slot<K>> {
     const slot = new Slot(frame, descriptor, options)
-    const { port, durable } = frame.run
-    if (!port || descriptor.kind === 'agent') return slot
+    return frame.run.port && descriptor.kind !== 'agent' ? slot.#makeDurable(frame.run.port.engine) : slot
+  }
+
+  async #makeDurable(engine: string): Promise<this> {
+    const { frame, descriptor } = this
+    const { durable, durableName } = frame.run
     const name = SEAM[descriptor.kind as Exclude<StepKind, 'agent'>]
     const hook = durable[name] as ((event: unknown) => Promise<void> | void) | undefined
-    if (!hook) throw noPlace(port.engine, descriptor)
-    const plugin = frame.run.durableName
-    const event = { step: slot.#durable, run: frame.viewFor(plugin) }
-    await callHook(plugin, name, hook, event as never)
-    slot.#durable = event.step
-    return slot
+    if (!hook) throw noPlace(engine, descriptor)
+    const bare: Step<K> = bareStep(descriptor, async (context) => {
+      try {
+        return (await this.#perform(currentStep(bare, context), context)) as never
+      } catch (error) {
+        this.#rejection = error
+        throw error
+      }
+    })
+    const event = { step: bare, run: frame.viewFor(durableName) }
+    await callHook(durableName, name, hook, event as never)
+    this.#durable = event.step
+    return this
   }
 
   /** Put a step of a hook in. */
@@ -165,18 +169,9 @@ export class Slot<K extends StepKind = StepKind> {
   }
 
   /** A wrapper that retries gets the outcome of a `once` step's execution again: never a blind rerun. */
-  async #enter(own: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
+  #enter(own: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
     // What takes the run out of the loop is nothing that a wrapper could catch and go on from, or try again.
-    if (this.#failure) throw this.#failure
-    try {
-      return await this.#execute(own, context)
-    } catch (error) {
-      if (isSuspended(error) || isEngineFailure(error)) this.#failure = error as HoldfastError
-      throw error
-    }
-  }
-
-  #execute(own: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
+    if (this.#failure) return Promise.reject(this.#failure)
     if (own.kind !== 'tool' || own.policy.effect !== 'once') return this.#throughGate(own, context)
     this.#once ??= this.#throughGate(own, context)
     return this.#once
@@ -187,32 +182,46 @@ export class Slot<K extends StepKind = StepKind> {
     this.#reached = now
     this.live = false
     this.#seq = this.seq?.child()
-    if (now.kind === 'tool' && now.policy.effect === 'once') await this.#markStarted(now as Step<'tool'>)
-    const { run } = this.frame
-    if (run.byName && now.kind !== 'wait') this.#tellStarted(now, run.phase)
+    let started = false
     try {
-      const output = await this.#durableOutput(now, context)
+      if (now.kind === 'tool' && now.policy.effect === 'once') await this.#markStarted(now as Step<'tool'>)
+      const { run } = this.frame
+      if (run.byName && now.kind !== 'wait') this.#tellStarted(now, run.phase)
+      started = true
+      const result = this.#durable
+        ? await this.#recorded(this.#durable, now, context)
+        : await this.#perform(now, context)
+      const output = this.#outputOf(now, result)
       this.#given = output
       this.#tellFinished(now, { output })
       return output
     } catch (error) {
+      const suspended = isSuspended(error)
       // A step that waits has not finished.
-      if (!isSuspended(error)) this.#tellFinished(now, { error: errorToJson(error, 'TOOL_FAILED') })
+      if (started && !suspended) this.#tellFinished(now, { error: errorToJson(error, 'TOOL_FAILED') })
+      if (suspended || isEngineFailure(error)) this.#failure = error as HoldfastError
       throw error
     }
   }
 
-  async #durableOutput(now: Step<K>, context: StepContext | undefined): Promise<StepOutput<K>> {
-    let result: unknown
+  /** What the engine has for the step, whether since now or since before. */
+  async #recorded(
+    durable: { run(context?: StepContext): Promise<unknown> },
+    now: Step<K>,
+    context: StepContext | undefined,
+  ): Promise<unknown> {
     this.#rejection = undefined
     try {
-      result = await this.#durable.run(pass(context ?? {}, now))
+      return await durable.run(pass(context ?? {}, now))
     } catch (failure) {
       const error = this.#rejection ?? failure
-      if (now.kind === 'agent' || isHoldfastError(error)) throw error
+      if (isHoldfastError(error)) throw error
       // What a step does is in its record, so this is the engine: no outcome, and nothing to tell a model.
       throw engineFailed(this.frame.run.port?.engine, now, error)
     }
+  }
+
+  #outputOf(now: Step<K>, result: unknown): StepOutput<K> {
     if (now.kind === 'agent' || now.kind === 'wait') return result as StepOutput<K>
     const record = result as StepRecord
     this.#checkRecord(now, record)
@@ -222,17 +231,16 @@ export class Slot<K extends StepKind = StepKind> {
 
   /** Divergence is found here, for every engine: what was recorded says of which step it is. */
   #checkRecord(now: StepDescriptor<K>, record: StepRecord): void {
-    if (!record || typeof record.of !== 'string') {
-      throw noRecord(this.frame.run.port?.engine, now)
-    }
-    // Without an engine nothing is replayed from outside, and a fingerprint is made only when the state leaves the process.
-    if (record.of === '' && !this.frame.run.port) return
+    const { port } = this.frame.run
+    // Without an engine a fingerprint is made only where the state leaves the process.
+    if (!port && record.of === undefined) return
+    if (!record || typeof record.of !== 'string') throw noRecord(port?.engine, now)
     requireSameStep(now, record.of, [...this.touched])
   }
 
   /** The innermost: do the work. Gives a record, but for waits and sub-agents, which have none of their own. */
   async #perform(step: Step<K>, context: StepContext | undefined): Promise<unknown> {
-    const { run, state, definition, info } = this.frame
+    const { run, definition } = this.frame
     this.live = true
     if (step.kind === 'wait') return this.#wait(step as unknown as Step<'wait'>)
     if (this.#body) {
@@ -243,27 +251,19 @@ export class Slot<K extends StepKind = StepKind> {
     const kept = run.port ? undefined : run.kept(id)
     if (kept !== undefined) {
       this.live = false
-      return { of: '', ...(kept as object) }
+      return kept
     }
     run.wentLive()
     this.#tellStarted(step, 'live')
     if (this.#lost) return { of: fingerprint(step), error: lostError(step) }
-    const record = await performStep(definition, step, {
-      ...context,
-      runId: run.runId,
-      spec: state.spec,
-      context: run.context,
-      messages: info.messages,
-      prompts: this.frame.prompts,
-      retries: run.port?.supports.retries ? 'engine' : 'here',
-      onStop: run.cancellation.onStop,
-      ...(run.streams && { streams: run.streams }),
-      ...(run.payloads && { payloads: run.payloads }),
-      ...(run.onChunk && { onChunk: run.onChunk }),
-    })
+    const record = await performStep(
+      definition,
+      step,
+      context ? { ...this.frame.execution, ...context } : this.frame.execution,
+    )
     if (run.port) return { of: fingerprint(step), ...record }
     run.keepRecord(id, step, record)
-    return { of: '', ...record }
+    return record
   }
 
   /** Without an engine: a timer runs in this process, a person is waited for outside of it. */

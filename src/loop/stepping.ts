@@ -15,16 +15,13 @@ export interface Asks {
   sleep(plugin: string, duration: number | string): Promise<void>
 }
 
-export interface BeforeOptions extends SlotOptions {
+export interface BeforeOptions {
   readonly asks?: Asks
-  readonly toolCallId?: string
-  /** Called in place of the Before… hook of the step's kind. */
-  readonly event?: HookName
-  /** Told of the slot before any hook is. */
-  readonly onOpen?: (slot: Slot) => void
+  readonly toolCallId?: string | undefined
 }
 
-const BEFORE: { readonly [K in StepKind]: HookName } = {
+/** The hook before a step of a kind. */
+export const BEFORE: { readonly [K in StepKind]: HookName } = {
   model: 'BeforeModelCall',
   tool: 'BeforeToolCall',
   wait: 'BeforeWait',
@@ -44,44 +41,40 @@ const AFTER: { readonly [K in StepKind]: HookName } = {
 export async function before<K extends StepKind>(
   frame: Frame,
   descriptor: StepDescriptor<K>,
-  options: BeforeOptions = {},
+  options: SlotOptions = {},
 ): Promise<Slot<K>> {
   const slot = await Slot.open(frame, descriptor, options)
-  options.onOpen?.(slot as unknown as Slot)
-  const name = options.event ?? BEFORE[descriptor.kind]
-  if (!frame.bus.has(name)) return slot
-  await frame.bus.emit(
-    name,
-    (plugin) => new BeforeView(frame, slot, plugin, options) as unknown as HookEvents[typeof name],
-  )
-  frame.checkCancelled()
+  await callBefore(slot, BEFORE[descriptor.kind])
   return slot
 }
 
-/** A Before… event as one plugin's hooks see it. A class: accessors in an object literal cost 20 times as much. */
+/** Call the Before… hooks of a step. */
+export async function callBefore<K extends StepKind>(
+  slot: Slot<K>,
+  name: HookName,
+  options: BeforeOptions = {},
+): Promise<void> {
+  const { frame } = slot
+  if (!frame.bus.has(name)) return
+  await frame.bus.emit(name, (plugin) => new BeforeView(slot, plugin, options) as unknown as HookEvents[typeof name])
+  frame.checkCancelled()
+}
+
+/**
+ * A Before… event as one plugin's hooks see it. A class, whose functions are made when they are asked for: there is one of
+ * it for each hook of each step, and accessors in an object literal cost 20 times as much.
+ */
 class BeforeView<K extends StepKind> {
   readonly #slot: Slot<K>
   readonly #plugin: string
-  readonly run: HookRun
-  readonly cancelRun: (reason: string) => void
-  readonly denyStep: (reason: string) => void
+  readonly #asks: Asks | undefined
+  readonly toolCallId: string | undefined
 
-  constructor(frame: Frame, slot: Slot<K>, plugin: string, { asks, toolCallId }: BeforeOptions) {
+  constructor(slot: Slot<K>, plugin: string, { asks, toolCallId }: BeforeOptions) {
     this.#slot = slot
     this.#plugin = plugin
-    this.run = frame.viewFor(plugin)
-    this.cancelRun = (reason) => frame.run.cancelHere(reason)
-    this.denyStep = (reason) => {
-      slot.denied ??= reason
-    }
-    if (toolCallId !== undefined) Object.assign(this, { toolCallId })
-    if (asks) {
-      Object.assign(this, {
-        interrupt: (request: InterruptRequest) => asks.interrupt(plugin, request),
-        task: (name: string, input?: unknown) => asks.task(plugin, name, input),
-        sleep: (duration: number | string) => asks.sleep(plugin, duration),
-      })
-    }
+    this.#asks = asks
+    this.toolCallId = toolCallId
   }
 
   get step(): Step<K> {
@@ -91,31 +84,57 @@ class BeforeView<K extends StepKind> {
   set step(step: Step<K>) {
     this.#slot.replace(step, this.#plugin)
   }
+
+  get run(): HookRun {
+    return this.#slot.frame.viewFor(this.#plugin)
+  }
+
+  get cancelRun(): (reason: string) => void {
+    return (reason) => this.#slot.frame.run.cancelHere(reason)
+  }
+
+  get denyStep(): (reason: string) => void {
+    return (reason) => {
+      this.#slot.denied ??= reason
+    }
+  }
+
+  get interrupt(): ((request: InterruptRequest) => Promise<unknown>) | undefined {
+    return this.#asks && ((request) => (this.#asks as Asks).interrupt(this.#plugin, request))
+  }
+
+  get task(): ((name: string, input?: unknown) => Promise<unknown>) | undefined {
+    return this.#asks && ((name, input) => (this.#asks as Asks).task(this.#plugin, name, input))
+  }
+
+  get sleep(): ((duration: number | string) => Promise<void>) | undefined {
+    return this.#asks && ((duration) => (this.#asks as Asks).sleep(this.#plugin, duration))
+  }
+}
+
+/** Whether anybody listens for the end of such a step. */
+export function hasAfter({ frame, descriptor }: Slot): boolean {
+  return frame.bus.has(AFTER[descriptor.kind])
 }
 
 /** Call the After… hooks of a step; gives whether one of them wants it run again. */
 export async function after<K extends StepKind>(
-  frame: Frame,
   slot: Slot<K>,
   outcome: StepOutcome<K>,
   toolCallId?: string,
 ): Promise<boolean> {
+  const { frame, step } = slot
   const name = AFTER[slot.descriptor.kind]
   if (!frame.bus.has(name)) return false
   let again = false
-  const event = {
-    step: slot.step,
-    outcome,
-    ...(toolCallId !== undefined && { toolCallId }),
-    retry: () => {
-      checkRetry(slot)
-      again = true
-    },
+  const retry = (): void => {
+    checkRetry(slot)
+    again = true
   }
-  await frame.bus.emit(
-    name,
-    (plugin) => ({ ...event, run: frame.viewFor(plugin) }) as unknown as HookEvents[typeof name],
-  )
+  await frame.bus.emit(name, (plugin) => {
+    const event = { step, outcome, run: frame.viewFor(plugin), toolCallId, retry }
+    return event as unknown as HookEvents[typeof name]
+  })
   // A cancel by one of them takes effect when the outcome is in the conversation: nothing that is known is lost.
   return again
 }
@@ -156,7 +175,7 @@ export async function runTask(
 ): Promise<StepOutcome<'task'>> {
   const slot = await before(frame, descriptor, options)
   const outcome: StepOutcome<'task'> = slot.denied === undefined ? await outcomeOf(slot) : denied(slot)
-  await after(frame, slot, outcome)
+  await after(slot, outcome)
   return outcome
 }
 

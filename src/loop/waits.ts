@@ -69,7 +69,7 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
       continue
     }
     frame.tell({ type: 'wait-settled', waitId: id, output: outcome.value }, frame.run.phase, events[index])
-    await after(frame, slot, { status: 'ok', output: outcome.value })
+    await after(slot, { status: 'ok', output: outcome.value })
     frame.memo.set(id, { of: input.of, output: outcome.value })
   }
   frame.checkCancelled()

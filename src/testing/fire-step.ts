@@ -32,14 +32,11 @@ export function stepOf(definition: AgentDefinition, kind: StepKind, options: Fir
   const descriptor = { ...defaultStep(definition, kind, options), ...options.step, kind } as StepDescriptor
   deepFreeze(descriptor.input)
   let executions = descriptor.execution - 1
-  const base: Step = {
-    ...descriptor,
-    async run(context) {
-      const now = { ...currentStep(base, context), execution: ++executions }
-      return (await perform(definition, now, options)) as never
-    },
-  }
-  return bareStep(base)
+  const base: Step = bareStep(descriptor, async (context) => {
+    const now = { ...currentStep(base, context), execution: ++executions }
+    return (await perform(definition, now, options)) as never
+  })
+  return base
 }
 
 function defaultStep(definition: AgentDefinition, kind: StepKind, options: FireOptions): StepDescriptor {
