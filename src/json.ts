@@ -51,21 +51,35 @@ function encoding(where: string, plain: boolean): Encoding {
 
 /** The value that `toJson` was given, tags resolved. Untagged JSON comes back as it is. */
 export function fromJson(json: Json): unknown {
+  return decode(json, valueOf)
+}
+
+/** As `fromJson`, but with the text that JSON usually has for bytes, dates and URLs: base64, ISO 8601, the address. */
+export function withoutTags(json: Json): unknown {
+  return decode(json, (_, text) => text)
+}
+
+type TagReader = (key: string, text: string) => unknown
+
+function valueOf(key: string, text: string): unknown {
+  if (key === TAGS.bytes) return bytesFromBase64(text)
+  return key === TAGS.date ? new Date(text) : new URL(text)
+}
+
+function decode(json: Json, read: TagReader): unknown {
   if (json === null || typeof json !== 'object') return json
-  if (Array.isArray(json)) return json.map(fromJson)
+  if (Array.isArray(json)) return json.map((item: Json) => decode(item, read))
   const object = json as JsonObject
   const keys = Object.keys(object)
   if (keys.length === 1) {
     const [key] = keys as [string]
     const tagged = object[key] as Json
-    if (key === TAGS.escaped) return decodeMembers(tagged as JsonObject)
-    if (typeof tagged === 'string') {
-      if (key === TAGS.bytes) return bytesFromBase64(tagged)
-      if (key === TAGS.date) return new Date(tagged)
-      if (key === TAGS.url) return new URL(tagged)
+    if (key === TAGS.escaped) return decodeMembers(tagged as JsonObject, read)
+    if (typeof tagged === 'string' && (key === TAGS.bytes || key === TAGS.date || key === TAGS.url)) {
+      return read(key, tagged)
     }
   }
-  return decodeMembers(object)
+  return decodeMembers(object, read)
 }
 
 /** Whether a value is a plain object: what `{}` or `Object.create(null)` makes, in this realm or another. */
@@ -75,9 +89,9 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-function decodeMembers(object: JsonObject): Record<string, unknown> {
+function decodeMembers(object: JsonObject, read: TagReader): Record<string, unknown> {
   const result: Record<string, unknown> = {}
-  for (const key of Object.keys(object)) define(result, key, fromJson(object[key] as Json))
+  for (const key of Object.keys(object)) define(result, key, decode(object[key] as Json, read))
   return result
 }
 
@@ -220,7 +234,8 @@ export function bytesFromBase64(text: string): Uint8Array {
 export function deepFreeze<T>(value: T): T {
   if (value !== null && typeof value === 'object' && !Object.isFrozen(value)) {
     Object.freeze(value)
-    for (const member of Object.values(value)) deepFreeze(member)
+    if (Array.isArray(value)) for (const item of value) deepFreeze(item)
+    else for (const key of Object.keys(value)) deepFreeze(value[key as keyof typeof value])
   }
   return value
 }

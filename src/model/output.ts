@@ -1,6 +1,6 @@
 /** Outputs of tools as a model is shown them. */
 import type { LanguageModelV3Prompt, LanguageModelV4ToolResultOutput, SharedV4FileData } from '@ai-sdk/provider'
-import { base64FromBytes, fromJson } from '../json.ts'
+import { base64FromBytes, withoutTags } from '../json.ts'
 import type { ToolResultOutput } from '../message.ts'
 import { toModelFile } from './file.ts'
 import type { PromptTarget } from './target.ts'
@@ -17,7 +17,7 @@ export function toOutput(
       return { type: output.type, value: output.value, ...withOptions(output) }
     case 'json':
     case 'error-json':
-      return { type: output.type, value: plain(fromJson(output.value)) as never, ...withOptions(output) }
+      return { type: output.type, value: withoutTags(output.value) as never, ...withOptions(output) }
     case 'denied': {
       const { reason } = output
       // Many providers have no such type, and are given the reason alone: it has to say what happened.
@@ -73,14 +73,4 @@ function toOutputPartV3(
   const base64 = typeof data === 'string' ? data : base64FromBytes(data)
   if (image) return { type: 'image-data', data: base64, mediaType, ...options }
   return { type: 'file-data', data: base64, mediaType, ...named, ...options }
-}
-
-/** A tool's dates, URLs and bytes are tagged in the record; a model is shown them as JSON usually has them. */
-function plain(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(plain)
-  const tag = Object.prototype.toString.call(value)
-  if (tag === '[object Uint8Array]') return base64FromBytes(value as Uint8Array)
-  if (tag === '[object Date]' || tag === '[object URL]') return (value as { toJSON(): string }).toJSON()
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]))
 }

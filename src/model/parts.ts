@@ -90,15 +90,14 @@ export function toUsage(usage: PartOf<'finish'>['usage'] | undefined): Usage {
   const { inputTokens, outputTokens } = usage ?? {}
   const input = inputTokens?.total
   const output = outputTokens?.total
-  const counts = {
-    inputTokens: input,
-    outputTokens: output,
-    cachedInputTokens: inputTokens?.cacheRead,
-    cacheWriteTokens: inputTokens?.cacheWrite,
-    reasoningTokens: outputTokens?.reasoning,
-    totalTokens: isCount(input) || isCount(output) ? (input ?? 0) + (output ?? 0) : undefined,
-  }
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => isCount(count)))
+  const counts: { -readonly [K in keyof Usage]: number } = {}
+  if (isCount(input)) counts.inputTokens = input
+  if (isCount(output)) counts.outputTokens = output
+  if (isCount(inputTokens?.cacheRead)) counts.cachedInputTokens = inputTokens.cacheRead
+  if (isCount(inputTokens?.cacheWrite)) counts.cacheWriteTokens = inputTokens.cacheWrite
+  if (isCount(outputTokens?.reasoning)) counts.reasoningTokens = outputTokens.reasoning
+  if (isCount(input) || isCount(output)) counts.totalTokens = (input ?? 0) + (output ?? 0)
+  return counts
 }
 
 function isCount(value: number | undefined): value is number {
