@@ -51,7 +51,7 @@ function encoding(where: string, plain: boolean): Encoding {
 
 /** The value that `toJson` was given, tags resolved. Untagged JSON comes back as it is. */
 export function fromJson(json: Json): unknown {
-  return decode(json, valueOf)
+  return decode(json, untagged)
 }
 
 /** As `fromJson`, but with the text that JSON usually has for bytes, dates and URLs: base64, ISO 8601, the address. */
@@ -61,7 +61,7 @@ export function withoutTags(json: Json): unknown {
 
 type TagReader = (key: string, text: string) => unknown
 
-function valueOf(key: string, text: string): unknown {
+function untagged(key: string, text: string): unknown {
   if (key === TAGS.bytes) return bytesFromBase64(text)
   return key === TAGS.date ? new Date(text) : new URL(text)
 }

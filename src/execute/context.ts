@@ -7,7 +7,7 @@ import type { PromptMemory } from '../model/prompt-memory.ts'
 import type { StepMiddleware } from '../plugin.ts'
 import type { StepPublisher } from './publish.ts'
 import type { AgentSpec } from '../spec.ts'
-import type { Base } from '../step-kinds.ts'
+import type { Base, ModelInput } from '../step-kinds.ts'
 import type { StepDescriptor } from '../step.ts'
 import type { Attempt, OnStop } from './stop.ts'
 import type { PayloadStore, StreamChunk, StreamSink } from '../stream.ts'
@@ -23,6 +23,8 @@ export interface ExecuteContext {
   readonly context?: Json
   /** The messages of a prefix of the conversation. */
   messages(base: Base): readonly Message[] | Promise<readonly Message[]>
+  /** The run's own array of all messages, in the process of the loop: nobody copies it, nobody changes it. */
+  conversation?(): readonly Message[]
   /** `engine`: one attempt, and a retryable failure rejects. `here`: by the step's policy, in this process. */
   readonly retries: 'engine' | 'here'
   readonly attempt?: number
@@ -46,6 +48,14 @@ export interface AttemptContext extends ExecuteContext {
   readonly attemptScope: Attempt
   readonly idempotencyKey: string
   readonly publisher: StepPublisher | undefined
+}
+
+/** All messages that a step is about. It may be the run's own array: whoever gives it away gives a copy. */
+export async function conversationOf(
+  { messages, conversation }: Pick<ExecuteContext, 'messages' | 'conversation'>,
+  { base, append }: Pick<ModelInput, 'base' | 'append'>,
+): Promise<readonly Message[]> {
+  return conversation?.() ?? [...(await messages(base)), ...append]
 }
 
 /** The middleware of a kind; the first plugin's is the outermost. */

@@ -2,7 +2,7 @@
 import type { AgentDefinition } from '../definition.ts'
 import { HoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
-import { middlewareOf, throughMiddleware } from './context.ts'
+import { conversationOf, middlewareOf, throughMiddleware } from './context.ts'
 import { executionRequest, parseInput } from './tool.ts'
 import type { Json } from '../json.ts'
 import { toJson } from '../json.ts'
@@ -19,8 +19,9 @@ import type { ModelInput, ModelOutput, ModelToolCall } from '../step-kinds.ts'
 export async function executeModel(attempt: AttemptContext): Promise<ModelOutput> {
   const { definition, spec, step } = attempt
   const input = step.input as ModelInput
-  const messages = [...(await attempt.messages(input.base)), ...input.append]
+  const conversation = await conversationOf(attempt, input)
   const layers = middlewareOf(definition, 'model')
+  const messages = layers.length > 0 ? [...conversation] : conversation
   const request: ModelRequest = { ...executionRequest(attempt), input, instructions: spec.instructions, messages }
   return throughMiddleware(layers, request, (now) => askModel(attempt, now))
 }

@@ -1,14 +1,13 @@
 /** Does tasks: those that hooks ask of their plugin, and the loop's own, whose names start with `holdfast.`. */
 import { HoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
-import { middlewareOf, throughMiddleware } from './context.ts'
+import { conversationOf, middlewareOf, throughMiddleware } from './context.ts'
 import { runOwnCode } from './own-code.ts'
 import { executionRequest, parseInput, requireTool, toolContext } from './tool.ts'
 import type { Json, JsonObject } from '../json.ts'
 import { fromJson, toJson } from '../json.ts'
-import type { Message } from '../message.ts'
 import type { TaskContext } from '../plugin.ts'
-import type { Base } from '../step-kinds.ts'
+import type { ModelInput } from '../step-kinds.ts'
 
 export async function executeTask(attempt: AttemptContext): Promise<Json> {
   const { step } = attempt
@@ -76,9 +75,8 @@ const OWN_TASKS: { readonly [name: string]: OwnTask } = {
         message: `agent '${attempt.definition.spec.name}' here has no compact.with, but a run of it does. Give it one.`,
       })
     }
-    const before = await attempt.messages(base as unknown as Base)
-    const all = [...before, ...(append as unknown as readonly Message[])]
-    const messages = await runOwnCode('TASK_FAILED', () => compactWith(all, taskContext(attempt)))
+    const all = await conversationOf(attempt, { base, append } as unknown as Pick<ModelInput, 'base' | 'append'>)
+    const messages = await runOwnCode('TASK_FAILED', () => compactWith([...all], taskContext(attempt)))
     return toJson(messages, `step ${attempt.step.id}: compacted messages`)
   },
 }

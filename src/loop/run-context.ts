@@ -188,6 +188,7 @@ export class Frame {
       spec: state.spec,
       context: run.context,
       messages: this.info.messages,
+      conversation: () => this.state.messages,
       prompts: new PromptMemory(),
       retries: run.port?.supports.retries ? 'engine' : 'here',
       onStop: run.cancellation.onStop,

@@ -13,6 +13,21 @@ export class PromptMemory {
   readonly #converted: LanguageModelV4Message[] = []
   #version: Version | undefined
 
+  /** How many messages of a conversation are here, from its first on to the first that is not. */
+  countOf(messages: readonly Message[], version: Version): number {
+    if (this.#version !== version) return 0
+    const kept = this.#messages
+    let count = 0
+    while (count < messages.length && kept[count] === messages[count]) count++
+    return count
+  }
+
+  /** The first `count`, behind what goes before them. An array of its own: a copy of all at once costs little. */
+  behind(before: readonly LanguageModelV4Message[], count: number): LanguageModelV4Message[] {
+    const kept = this.#converted
+    return before.concat(count === kept.length ? kept : kept.slice(0, count))
+  }
+
   get(index: number, message: Message, version: Version): LanguageModelV4Message | undefined {
     return this.#version === version && this.#messages[index] === message ? this.#converted[index] : undefined
   }

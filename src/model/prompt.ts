@@ -26,17 +26,18 @@ export async function toPrompt(
   instructions: string | undefined,
   target: PromptTarget,
 ): Promise<LanguageModelV4Prompt> {
-  const prompt: LanguageModelV4Prompt = []
-  if (instructions !== undefined) prompt.push({ role: 'system', content: instructions })
   const { memory, version } = target
+  const before: LanguageModelV4Prompt = instructions === undefined ? [] : [{ role: 'system', content: instructions }]
+  const known = memory?.countOf(messages, version) ?? 0
+  const prompt = memory?.behind(before, known) ?? before
   const lastReply = messages.findLastIndex(({ role }) => role === 'assistant')
-  for (let index = 0; index < messages.length; index++) {
+  for (let index = known; index < messages.length; index++) {
     const message = messages[index] as Message
-    const known = memory?.get(index, message, version)
-    const shown = known ?? (await toPromptMessage(message, target))
+    const kept = memory?.get(index, message, version)
+    const shown = kept ?? (await toPromptMessage(message, target))
     if (!shown) continue
     // What came after the last reply is not shared with later calls: middleware of the AI SDK may mark it in place.
-    if (!known && index <= lastReply) memory?.keep(index, message, version, shown)
+    if (!kept && index <= lastReply) memory?.keep(index, message, version, shown)
     prompt.push(shown)
   }
   return prompt
