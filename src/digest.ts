@@ -17,9 +17,19 @@ export function digest(value: Json, seed = ''): string {
   return finish(lanes)
 }
 
-/** The digest of a conversation after one more message: chained, so that a turn costs what is new in it. */
+const chained = new WeakMap<object, { readonly previous: string; readonly digest: string }>()
+
+/**
+ * The digest of a conversation after one more message: chained, so that a turn costs what is new in it. Of a message that
+ * can't change it is kept: the step that shows it to a model, and the base after that, both ask for it.
+ */
 export function chainDigest(previous: string, message: Json): string {
-  return digest(message, previous)
+  if (typeof message !== 'object' || message === null || !Object.isFrozen(message)) return digest(message, previous)
+  const known = chained.get(message)
+  if (known?.previous === previous) return known.digest
+  const now = digest(message, previous)
+  chained.set(message, { previous, digest: now })
+  return now
 }
 
 /** An object of small integers: in an array they would be doubles, and mixing them half as fast. */

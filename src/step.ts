@@ -3,11 +3,11 @@
  * plugin has an engine record it. This file is the contract; it knows nobody. (Inputs and outputs by kind: `step-kinds.ts`;
  * wrapping: `step-wrap.ts`.)
  */
-import { digest } from './digest.ts'
+import { chainDigest, digest } from './digest.ts'
 import type { ErrorJson } from './errors.ts'
 import { HoldfastError } from './errors.ts'
 import type { Json } from './json.ts'
-import type { StepInput, StepKind, StepOutput } from './step-kinds.ts'
+import type { ModelInput, StepInput, StepKind, StepOutput } from './step-kinds.ts'
 
 export interface Step<K extends StepKind = StepKind> {
   readonly kind: K
@@ -75,9 +75,19 @@ export function executionId(step: Pick<Step, 'id' | 'execution'>): string {
   return step.execution === 1 ? step.id : `${step.id}#${step.execution}`
 }
 
-/** What a step is, in short: its kind, its name, and a digest of both, its id and its input. The same on replay. */
+/**
+ * What a step is, in short: its kind, its name, and a digest of both, its id and its input. The same on replay. What is new
+ * in a conversation stands in it as the digest that is chained over it, which the next base has, too.
+ */
 export function fingerprint({ kind, id, name, input }: StepDescriptor): string {
-  return `${kind}:${name}:${digest([kind, id, name, input as unknown as Json])}`
+  const what = kind === 'model' ? withChain(input as ModelInput) : input
+  return `${kind}:${name}:${digest([kind, id, name, what as unknown as Json])}`
+}
+
+function withChain(input: ModelInput): object {
+  let chain = input.base.digest
+  for (const message of input.append) chain = chainDigest(chain, message as unknown as Json)
+  return { ...input, append: chain }
 }
 
 /**

@@ -72,6 +72,7 @@ export class Slot<K extends StepKind = StepKind> {
   #rejection: unknown
   /** The mark of a `once` step was found in the record: it had started before, and nobody knows how it ended. */
   #lost = false
+  #printed: { readonly input: StepInput<K>; readonly of: string } | undefined
 
   private constructor(frame: Frame, descriptor: StepDescriptor<K>, options: SlotOptions) {
     this.frame = frame
@@ -235,7 +236,13 @@ export class Slot<K extends StepKind = StepKind> {
     // Without an engine a fingerprint is made only where the state leaves the process.
     if (!port && record.of === undefined) return
     if (!record || typeof record.of !== 'string') throw noRecord(port?.engine, now)
-    requireSameStep(now, record.of, [...this.touched])
+    if (record.of !== this.#fingerprintOf(now)) requireSameStep(now, record.of, [...this.touched])
+  }
+
+  /** Of a step that was just executed it is asked for twice; of its parts hooks can change the input alone. */
+  #fingerprintOf(step: StepDescriptor<K>): string {
+    if (this.#printed?.input !== step.input) this.#printed = { input: step.input, of: fingerprint(step) }
+    return this.#printed.of
   }
 
   /** The innermost: do the work. Gives a record, but for waits and sub-agents, which have none of their own. */
@@ -255,13 +262,13 @@ export class Slot<K extends StepKind = StepKind> {
     }
     run.wentLive()
     this.#tellStarted(step, 'live')
-    if (this.#lost) return { of: fingerprint(step), error: lostError(step) }
+    if (this.#lost) return { of: this.#fingerprintOf(step), error: lostError(step) }
     const record = await performStep(
       definition,
       step,
       context ? { ...this.frame.execution, ...context } : this.frame.execution,
     )
-    if (run.port) return { of: fingerprint(step), ...record }
+    if (run.port) return { of: this.#fingerprintOf(step), ...record }
     run.keepRecord(id, step, record)
     return record
   }
