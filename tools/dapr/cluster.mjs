@@ -55,7 +55,7 @@ async function createApp(binary, folder, id, workflow, { placementPort, schedule
     ...['--config', join(home, 'config.yaml'), '--dapr-grpc-port', grpcPort, '--dapr-http-port', httpPort],
     ...['--dapr-internal-grpc-port', internalPort, '--dapr-listen-addresses', HOST],
     ...['--dapr-internal-grpc-listen-address', HOST, '--placement-host-address', `${HOST}:${placementPort}`],
-    ...['--scheduler-host-address', `${HOST}:${schedulerPort}`, '--max-body-size', '64Mi', '--log-level', 'warn'],
+    ...['--scheduler-host-address', `${HOST}:${schedulerPort}`, '--max-body-size', '64Mi', '--log-level', process.env.DAPR_LOG_LEVEL ?? 'warn'],
     '--enable-metrics=false',
   ])
   return {
@@ -157,13 +157,26 @@ async function freePorts(count) {
   return ports
 }
 
-export function freePort() {
-  return new Promise((resolve, reject) => {
+/**
+ * Below the ports that systems give to outgoing connections: one of those would take the port of a program that is about to
+ * be started, or started again.
+ */
+const PORTS = { from: 12_000, count: 20_000 }
+const given = new Set()
+
+export async function freePort() {
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * PORTS.count)
+    if (given.has(port) || !(await isFree(port))) continue
+    given.add(port)
+    return port
+  }
+}
+
+function isFree(port) {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.on('error', reject)
-    server.listen(0, HOST, () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
+    server.on('error', () => resolve(false))
+    server.listen(port, HOST, () => server.close(() => resolve(true)))
   })
 }

@@ -5,22 +5,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createContractAgent } from '../../support/contract-agent.ts'
 import { keepAlive, killChild, startChild } from './support/children.ts'
-import { answerAll, APPROVAL, BOOKING, expectTrip, INPUT, newEffects, untilWaiting } from './support/trip.ts'
+import { answerAll, APPROVAL, expectTrip, INPUT, newEffects, untilWaiting } from './support/trip.ts'
+import { BOOKING, STEPS } from './support/trip-steps.ts'
 import type { DaprWorld } from './support/world.ts'
 import { daprWorld } from './support/world.ts'
-
-const STEPS = [
-  '1/model',
-  '1/tool/0/searchFlights',
-  '1/tool/1/searchHotels',
-  '1/tool/1/searchHotels#2',
-  '1/agent/2/weather/1/model',
-  '1/agent/2/weather/1/tool/0/forecast',
-  '1/agent/2/weather/2/model',
-  '2/model',
-  BOOKING,
-  '3/model',
-]
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-dapr-kill-'))
 let world: DaprWorld

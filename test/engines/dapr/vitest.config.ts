@@ -7,11 +7,6 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['holdfast-source'], externalConditions: ['holdfast-source'] } },
   test: {
     include: ['test/engines/dapr/**/*.test.ts'],
-    // Not yet the same at each run: only when asked for.
-    exclude:
-      process.env['HOLDFAST_SOAK'] || process.env['HOLDFAST_ENGINE_TESTS']
-        ? []
-        : ['**/conformance.test.ts', '**/kill.test.ts'],
     globalSetup: ['test/engines/dapr/support/setup.ts'],
     execArgv: ['--conditions=holdfast-source'],
     pool: 'forks',

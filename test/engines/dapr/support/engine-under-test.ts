@@ -1,9 +1,12 @@
 /** Dapr as the conformance kit drives it: a process is a worker in this one, at the end of a line that is cut when it dies. */
+import { setTimeout } from 'node:timers/promises'
 import { DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
 import type { AgentPlugin, OpenWait, RunHandle, RunResult } from 'holdfast'
 import { errorFromJson } from 'holdfast'
 import type { EngineUnderTest } from 'holdfast/testing'
 import { daprDurabilityPlugin, daprRuns, registerAgents, superviseRuntime } from '../../../../src/plugins/dapr/index.ts'
+import { ENDED } from '../../../../src/plugins/dapr/look.ts'
+import { EVENT, instanceId } from '../../../../src/plugins/dapr/protocol.ts'
 import type { DaprApp } from '../../../../tools/dapr/cluster.mjs'
 import { lineTo } from './line.ts'
 import { clientOf } from './client.ts'
@@ -39,14 +42,15 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
     },
     kill: end,
     async run(agent, input, { runId, context, messages, onWait }) {
-      const still = begun.has(runId) ? STILL : 0
+      const isKnown = begun.has(runId)
       begun.add(runId)
       const run = await runs.start(agent, input, {
         runId,
         ...(context !== undefined && { context }),
         ...(messages && { messages }),
       })
-      return onWait === 'block' ? await run.result() : await untilItWaits(run, still)
+      if (isKnown) await untilTakenUp(workflows, instanceId(runId))
+      return onWait === 'block' ? await run.result() : await untilItWaits(run)
     },
     respond: (runId, waitId, answer) => runs.get(runId).respond(waitId, answer),
     cancel: (runId, reason) => runs.get(runId).cancel(reason),
@@ -58,23 +62,48 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
   }
 }
 
-/** For so many milliseconds a run that was taken up must wait to be one that waits: its worker has just been started. */
-const STILL = 4_000
+/**
+ * Resolves when a worker has gone through a run that was begun before: what is known of it then is what the present worker
+ * says, and not the last one.
+ */
+async function untilTakenUp(workflows: DaprWorkflowClient, instance: string): Promise<void> {
+  const before = await stateOf(workflows, instance)
+  if (before.ended) return
+  // Dapr takes it when a worker is connected.
+  while (!(await raise(workflows, instance))) await setTimeout(20)
+  for (;;) {
+    const { ended, updatedAt } = await stateOf(workflows, instance)
+    if (ended || updatedAt > before.updatedAt) return
+    await setTimeout(20)
+  }
+}
+
+async function stateOf(
+  workflows: DaprWorkflowClient,
+  instance: string,
+): Promise<{ readonly ended: boolean; readonly updatedAt: number }> {
+  const state = await workflows.getWorkflowState(instance, false).catch(() => undefined)
+  return {
+    ended: state !== undefined && ENDED.has(state.runtimeStatus),
+    updatedAt: state?.lastUpdatedAt.getTime() ?? 0,
+  }
+}
+
+function raise(workflows: DaprWorkflowClient, instance: string): Promise<boolean> {
+  return workflows.raiseEvent(instance, EVENT, { type: 'wake' }).then(
+    () => true,
+    () => false,
+  )
+}
 
 /** Its result, or what it waits for. */
-async function untilItWaits(run: RunHandle, still: number): Promise<RunResult> {
-  let since = Date.now()
-  let before = ''
+async function untilItWaits(run: RunHandle): Promise<RunResult> {
   for (;;) {
     const { status, waits, error } = await run.status()
-    const now = `${status} ${waits.map(({ id }) => id)}`
-    if (now !== before) since = Date.now()
-    before = now
-    const isStill = Date.now() - since >= still
-    if (status === 'blocked' && error?.code === 'DIVERGED' && isStill) throw errorFromJson(error)
-    if (status === 'waiting' && isStill) return waitingResult(run.runId, waits)
-    if (status !== 'running' && status !== 'waiting' && status !== 'blocked') return run.result()
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (status === 'blocked' && error?.code === 'DIVERGED') throw errorFromJson(error)
+    if (status === 'waiting') return waitingResult(run.runId, waits)
+    if (status !== 'running' && status !== 'blocked') return run.result()
+    await setTimeout(20)
   }
 }
 

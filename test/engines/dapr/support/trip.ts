@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { RunHandle, RunResult } from 'holdfast'
 import { expect } from 'vitest'
+import { BOOKING } from './trip-steps.ts'
 
-export const BOOKING = '2/tool/0/bookFlight'
 export const APPROVAL = `${BOOKING}/approval`
 export const UNKNOWN = `${BOOKING}/unknown`
 export const INPUT = 'Fly me to Tokyo'
