@@ -29,7 +29,7 @@ const INTERRUPTIONS = 3
 
 export async function execute(place: Place, step: DurableStep, run: RunInfo): Promise<StepRecord> {
   const { context, invocation } = place
-  invocation.count(1)
+  invocation.count(1, isTurn(step))
   const once = step.policy.effect === 'once'
   // What may not be recorded takes the run out of the loop, while the operation stays as it is.
   const held = Promise.withResolvers<never>()
@@ -100,6 +100,11 @@ function afterFailure(step: DurableStep, error: unknown, attempt: number, isLate
   if (attempt >= attempts) return failed(step, error)
   const { initialInterval = 1_000, backoff = 2, maxInterval = 60_000 } = retry ?? {}
   throw new Again(error.retryAfter ?? Math.min(initialInterval * backoff ** (attempt - 1), maxInterval))
+}
+
+/** A model call of the run itself: with those of sub-agents there may be other steps under way. */
+function isTurn({ kind, id }: StepDescriptor): boolean {
+  return kind === 'model' && /^\d+\/model$/.test(id)
 }
 
 function isUnknownHere({ code }: HoldfastError): boolean {

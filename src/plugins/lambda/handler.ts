@@ -9,6 +9,7 @@ import type { LambdaOptions } from './options.ts'
 import { lambdaDurabilityPlugin } from './plugin.ts'
 import type { AgentRunEvent, AgentRunOutput } from './protocol.ts'
 import { MAX_RESULT, sizeOf } from './protocol.ts'
+import { openTransport } from './transport.ts'
 
 export interface LambdaHandlerOptions extends LambdaOptions {
   /** For the SDK: its Lambda client, its plugins. */
@@ -29,6 +30,7 @@ export function lambdaAgentHandler(agent: HandlerAgent, options: LambdaHandlerOp
   const { durable, ...own } = options
   return async (event, context) => {
     let held: HoldfastError | undefined
+    const { config, close } = openTransport(durable)
     const handler = withDurableExecution<AgentRunEvent, AgentRunOutput>(async (start, durableContext) => {
       try {
         return await hosts.run(durableContext, () => runAgent(agent, start, own))
@@ -36,8 +38,8 @@ export function lambdaAgentHandler(agent: HandlerAgent, options: LambdaHandlerOp
         if (isHeld(error)) held = error
         throw new AgentRunFailure(error)
       }
-    }, durable)
-    const output = await handler(event, context)
+    }, config)
+    const output = await handler(event, context).finally(close)
     if (held) throw held
     if (output.Status === 'FAILED' && output.Error.ErrorType === 'NonDeterministicExecutionError') {
       throw diverged(output.Error.ErrorMessage ?? '')

@@ -13,6 +13,7 @@ export interface KnownWait extends OpenWait {
 }
 
 export interface RunHistory {
+  readonly ended: boolean
   readonly waits: readonly KnownWait[]
   /** Names of callbacks that are open and not yet told of. */
   readonly opening: readonly string[]
@@ -26,17 +27,19 @@ export async function readHistory(
   payloads: PayloadStore | undefined,
 ): Promise<RunHistory> {
   const callbacks = new Map<string, { readonly name: string; readonly callbackId: string; closed: boolean }>()
-  const opened: OpenedRecord[] = []
+  const opened = new Map<string, OpenedRecord>()
   const unknown = new Map<string, ErrorJson>()
   let failure: ErrorJson | undefined
+  let ended = false
   for await (const event of eventsOf(client, arn)) {
     const { Id = '', Name: name = '' } = event
     const callbackId = event.CallbackStartedDetails?.CallbackId
     if (event.EventType === 'CallbackStarted' && callbackId) callbacks.set(Id, { name, callbackId, closed: false })
     const callback = callbacks.get(Id)
     if (callback && event.EventType !== 'CallbackStarted') callback.closed = true
+    if (event.EventType !== 'ExecutionStarted' && event.EventType?.startsWith('Execution')) ended = true
     const record = openedOf(event)
-    if (record) opened.push(record)
+    if (record) opened.set(record.callbackId, record)
     if (event.EventType === 'InvocationCompleted') failure = failureOf(event)
     const blocking = unknownOf(event)
     if (blocking) unknown.set(Id, blocking)
@@ -46,7 +49,7 @@ export async function readHistory(
   failure = blocking ?? failure
   const known = [...callbacks.values()]
   const waits: KnownWait[] = []
-  for (const { waitId, callbackId, input } of opened) {
+  for (const { waitId, callbackId, input } of opened.values()) {
     const closed = known.find((callback) => callback.callbackId === callbackId)?.closed ?? true
     waits.push({
       id: waitId,
@@ -55,10 +58,8 @@ export async function readHistory(
       input: closed ? (input as unknown as WaitInput) : ((await unpack(input, payloads)) as unknown as WaitInput),
     })
   }
-  const opening = known.filter(
-    ({ callbackId, closed }) => !closed && !opened.some((record) => record.callbackId === callbackId),
-  )
-  return { waits, opening: opening.map(({ name }) => name), ...(failure && { failure }) }
+  const opening = known.filter(({ callbackId, closed }) => !closed && !opened.has(callbackId))
+  return { ended, waits, opening: opening.map(({ name }) => name), ...(failure && { failure }) }
 }
 
 async function* eventsOf(client: LambdaClient, arn: string): AsyncIterable<Event> {
@@ -77,9 +78,15 @@ async function* eventsOf(client: LambdaClient, arn: string): AsyncIterable<Event
   } while (marker)
 }
 
-function openedOf({ EventType, Name = '', StepSucceededDetails }: Event): OpenedRecord | undefined {
-  const text = StepSucceededDetails?.Result?.Payload
-  if (EventType !== 'StepSucceeded' || !text?.includes('"holdfast":"wait"')) return
+/** Told, or still to be told. */
+function openedOf({ EventType, Name = '', StepSucceededDetails, StepFailedDetails }: Event): OpenedRecord | undefined {
+  const text =
+    EventType === 'StepSucceeded'
+      ? StepSucceededDetails?.Result?.Payload
+      : EventType === 'StepFailed'
+        ? StepFailedDetails?.Error?.Payload?.ErrorData
+        : undefined
+  if (!text?.includes('"holdfast":"wait"')) return
   try {
     const record = JSON.parse(text) as OpenedRecord
     return record.holdfast === 'wait' ? record : undefined

@@ -1,5 +1,15 @@
 export { type HandlerAgent, lambdaAgentHandler, type LambdaHandlerOptions } from './handler.ts'
-export type { CancelRequest, CancelStore, LambdaOptions, LambdaRunsOptions, OpenedWait } from './options.ts'
+export type {
+  CancelRequest,
+  CancelStore,
+  LambdaOpenWait,
+  LambdaOptions,
+  LambdaRunHandle,
+  LambdaRuns,
+  LambdaRunsOptions,
+  LambdaRunStatus,
+  OpenedWait,
+} from './options.ts'
 export { lambdaDurabilityPlugin } from './plugin.ts'
 export type { AgentRunEvent } from './protocol.ts'
 export { lambdaRuns } from './runs.ts'

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DurableContext } from '@aws/durable-execution-sdk-js'
 import type { RunInfo } from '../../index.ts'
 import type { LambdaOptions } from './options.ts'
-import { MAX_OPERATIONS, SPARE_OPERATIONS } from './protocol.ts'
+import { MAX_OPERATIONS, SPARE_FOR_STEP, SPARE_FOR_TURN } from './protocol.ts'
 
 /** Where an operation is recorded: its context knows it by its place alone. */
 export interface Place {
@@ -26,6 +26,7 @@ export class Invocation {
   readonly #margin: number
   readonly #deadline = new AbortController()
   #operations = 0
+  #limit: string | undefined
   #working = 0
   #timers: NodeJS.Timeout[] = []
   #looked: Promise<void> | undefined
@@ -47,15 +48,24 @@ export class Invocation {
     return this.#deadline.signal.aborted || this.#remaining() <= this.#margin
   }
 
-  /** Count operations; the run ends, with its state, before the service would fail it for their number. */
-  count(operations: number): void {
+  /** Why the run ends although nobody cancelled it: its operations are used up. */
+  get limit(): string | undefined {
+    return this.#limit
+  }
+
+  /**
+   * Count operations. Before the service would fail the execution for their number the run ends, with all that it has:
+   * before a turn, or else, in a turn of very many steps, in the middle of it.
+   */
+  count(operations: number, isTurn = false): void {
     const { operations: limit = MAX_OPERATIONS } = this.options
     this.#operations += operations
-    if (this.#operations <= limit - SPARE_OPERATIONS) return
-    this.#run.cancel(
+    const spare = Math.ceil(limit * (isTurn ? SPARE_FOR_TURN : SPARE_FOR_STEP))
+    if (this.#limit !== undefined || this.#operations <= limit - spare) return
+    this.#limit =
       `it has used ${this.#operations} of the ${limit} operations that an execution may have. ` +
-        'Go on in a new run, with the messages of this one.',
-    )
+      'Go on in a new run, with the messages of this one.'
+    this.#run.cancel(this.#limit)
   }
 
   /** A step is about to be done: from now on the clock and a cancel are looked at. */

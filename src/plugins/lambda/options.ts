@@ -1,5 +1,5 @@
 /** What an application gives for runs on Lambda. */
-import type { PayloadStore, StreamSink, WaitInput } from '../../index.ts'
+import type { AgentRuns, OpenWait, PayloadStore, RunHandle, RunStatus, StreamSink, WaitInput } from '../../index.ts'
 
 /** Cancels that were asked for, where both the handler and those who ask can reach them. */
 export interface CancelStore {
@@ -22,7 +22,7 @@ export interface OpenedWait {
 }
 
 export interface LambdaOptions {
-  /** Tell a person that somebody waits. Called at least once for each wait; it is tried again when it rejects. */
+  /** Tell a person that somebody waits. Called at least once for each wait; it is tried again for an hour when it rejects. */
   readonly notify?: (wait: OpenedWait) => Promise<void> | void
   /** For records of more than 250 KB and results of more than 5.9 MB. Without it they are refused: `PAYLOAD_TOO_LARGE`. */
   readonly payloads?: PayloadStore
@@ -49,4 +49,23 @@ export interface LambdaRunsOptions {
   readonly interval?: number
   /** Milliseconds for which `respond()` waits for a wait that is being opened. Default: 5,000. */
   readonly patience?: number
+}
+
+/** As {@link AgentRuns}, with what Lambda knows besides. */
+export interface LambdaRuns extends AgentRuns {
+  start(...args: Parameters<AgentRuns['start']>): Promise<LambdaRunHandle>
+  get(runId: string): LambdaRunHandle
+}
+
+export interface LambdaRunHandle extends RunHandle {
+  status(): Promise<LambdaRunStatus>
+}
+
+export interface LambdaRunStatus extends RunStatus {
+  readonly waits: readonly LambdaOpenWait[]
+}
+
+export interface LambdaOpenWait extends OpenWait {
+  /** For `SendDurableExecutionCallbackHeartbeat`; to answer, `respond()` wants the wait's id alone. */
+  readonly callbackId: string
 }

@@ -1,6 +1,6 @@
 /** The durability plugin: each step is an operation of a durable execution. */
 import type { DurableContext } from '@aws/durable-execution-sdk-js'
-import type { AgentPlugin, DurableStep, RunInfo, StepDescriptor, StepRecord } from '../../index.ts'
+import type { AgentPlugin, DurableStep, RunInfo, RunState, StepDescriptor, StepRecord } from '../../index.ts'
 import { durable, executionId, HoldfastError, isEngineFailure } from '../../index.ts'
 import { execute } from './execute.ts'
 import { hosts } from './host.ts'
@@ -68,11 +68,17 @@ async function runInScope<T>(
   try {
     const result = await inChild({ context, invocation, isStep: false }, step, body)
     await close(options, run)
-    return result
+    return endedByLimit(result, invocation)
   } catch (error) {
     if (!isEngineFailure(error)) await close(options, run)
     throw error
   }
+}
+
+/** What the scope of a run gives is its state. Of one whose operations were used up it says so: nobody cancelled it. */
+function endedByLimit<T>(result: T, { limit }: Invocation): T {
+  const { status, reason } = result as Partial<RunState>
+  return limit !== undefined && status === 'cancelled' && reason === limit ? { ...result, status: 'limit' } : result
 }
 
 async function close({ streams }: LambdaOptions, { runId }: RunInfo): Promise<void> {

@@ -36,8 +36,9 @@ export const MAX_RECORD = 250_000
 export const MAX_RESULT = 5_900_000
 /** Operations of one execution that the service allows. */
 export const MAX_OPERATIONS = 3_000
-/** Operations that are kept back, so that what is under way can end. */
-export const SPARE_OPERATIONS = 50
+/** Parts of them without which no turn is begun, and no further step of one: what is under way can end. */
+export const SPARE_FOR_TURN = 0.05
+export const SPARE_FOR_STEP = 0.01
 
 /** The step that tells of a wait, and keeps what it is about. */
 export function openedName(waitId: string): string {

@@ -6,17 +6,17 @@ import {
   SendDurableExecutionCallbackSuccessCommand,
   StopDurableExecutionCommand,
 } from '@aws-sdk/client-lambda'
-import type { Json, RunHandle, RunResult, RunState, RunStatus, StreamChunk } from '../../index.ts'
+import type { Json, RunResult, RunState, StreamChunk } from '../../index.ts'
 import { errorToJson, HoldfastError, resultOf, validateAnswer } from '../../index.ts'
 import { clientError, failureOf, notFound } from './failures.ts'
 import { findExecution } from './find-run.ts'
 import type { KnownWait, RunHistory } from './history.ts'
 import { readHistory } from './history.ts'
-import type { LambdaRunsOptions } from './options.ts'
+import type { LambdaRunHandle, LambdaRunStatus, LambdaRunsOptions } from './options.ts'
 import type { AgentRunEvent, AgentRunOutput, CancelAnswer } from './protocol.ts'
 import { MAX_RECORD, sizeOf } from './protocol.ts'
 
-export class LambdaRun implements RunHandle {
+export class LambdaRun implements LambdaRunHandle {
   readonly runId: string
   readonly #client: LambdaClient
   readonly #options: LambdaRunsOptions
@@ -29,14 +29,16 @@ export class LambdaRun implements RunHandle {
     this.#arn = arn
   }
 
-  async status(): Promise<RunStatus> {
+  async status(): Promise<LambdaRunStatus> {
     const described = await this.#describe()
     const start = JSON.parse(described.InputPayload ?? '{}') as Partial<AgentRunEvent>
     const { runId = this.runId, agent = '' } = start
     switch (described.Status) {
       case 'RUNNING': {
         const { waits, failure } = await this.#history()
-        const open = waits.filter(({ closed }) => !closed).map(({ id, input }) => ({ id, input }))
+        const open = waits
+          .filter(({ closed }) => !closed)
+          .map(({ id, input, callbackId }) => ({ id, input, callbackId }))
         if (failure) return { runId, agent, status: 'blocked', waits: open, error: failure }
         return { runId, agent, status: open.length > 0 ? 'waiting' : 'running', waits: open }
       }
@@ -125,15 +127,15 @@ export class LambdaRun implements RunHandle {
   async #openWait(waitId: string): Promise<KnownWait> {
     const until = Date.now() + (this.#options.patience ?? 5_000)
     for (;;) {
-      const { waits, opening } = await this.#history()
+      const { ended, waits, opening } = await this.#history()
       const known = waits.findLast(({ id }) => id === waitId)
-      if (known && !known.closed) return known
-      if (known) throw answered(waitId)
+      if (known?.closed) throw answered(waitId)
+      if (known && !ended) return known
       // The callback is there, and what it is about is about to be.
-      if (opening.length === 0 || Date.now() >= until) {
+      if (ended || opening.length === 0 || Date.now() >= until) {
         throw new HoldfastError({
           code: 'WAIT_NOT_FOUND',
-          message: `wait '${waitId}' is not open: it was not asked, or not yet. Look at status() for what is open.`,
+          message: `wait '${waitId}' is not open: ${ended ? 'the run has ended' : 'it was not asked, or not yet'}. Look at status() for what is open.`,
           details: { waitId },
         })
       }

@@ -6,12 +6,12 @@ import { HoldfastError, toJson } from '../../index.ts'
 import { clientError } from './failures.ts'
 import { parseFunctionName, versionsOf } from './find-run.ts'
 import { executionName } from './names.ts'
-import type { LambdaRunsOptions } from './options.ts'
+import type { LambdaRuns, LambdaRunsOptions } from './options.ts'
 import type { AgentRunEvent } from './protocol.ts'
 import { LambdaRun } from './run-handle.ts'
 
 /** The runs of an agent on a durable function. A run's id is its execution's name, where it can be one. */
-export function lambdaRuns(client: LambdaClient, options: LambdaRunsOptions): AgentRuns {
+export function lambdaRuns(client: LambdaClient, options: LambdaRunsOptions): LambdaRuns {
   const get = (runId: string, arn?: string): LambdaRun => new LambdaRun(client, options, runId, arn)
   return {
     get: (runId) => get(runId),

@@ -1,5 +1,5 @@
 /** Waits: a person is waited for by a callback, a timer is the service's. */
-import { CallbackTimeoutError } from '@aws/durable-execution-sdk-js'
+import { CallbackTimeoutError, DurableOperationError } from '@aws/durable-execution-sdk-js'
 import type { RunInfo, Step, WaitOutput } from '../../index.ts'
 import { fingerprint, fromJson, HoldfastError, isHoldfastError, requireSameStep, validateAnswer } from '../../index.ts'
 import type { Json } from '../../json.ts'
@@ -19,6 +19,22 @@ export interface OpenedRecord {
   readonly of: string
   /** Its input, packed. */
   readonly input: Json
+}
+
+/** Tries to tell of a wait: for about an hour, with pauses of up to five minutes. */
+const TELLS = 20
+
+/** Nobody could be told of a wait; whoever reads the history sees that it is open all the same. */
+class NotTold extends DurableOperationError {
+  override readonly errorType = 'NotTold'
+
+  constructor(record: OpenedRecord, cause: unknown) {
+    super(
+      `notify failed, and is tried again: ${(cause as Error | undefined)?.message}`,
+      undefined,
+      JSON.stringify(record),
+    )
+  }
 }
 
 export async function waitFor(place: Place, step: Step<'wait'>, run: RunInfo): Promise<WaitOutput> {
@@ -50,7 +66,11 @@ async function ask(place: Place, step: Step<'wait'>, run: RunInfo, name: string)
     ...(timeout !== undefined && { timeout: seconds(timeout) }),
     ...(heartbeatTimeout !== undefined && { heartbeatTimeout: seconds(heartbeatTimeout) }),
   })
-  const opened = await context.step(operationName(openedName(name)), () => tell(place, step, run, callbackId))
+  const opened = await context.step(
+    operationName(openedName(name)),
+    ({ attempt }) => tell(place, step, run, callbackId, attempt),
+    { retryStrategy: (_, attempt) => ({ shouldRetry: true, delay: { seconds: Math.min(2 ** attempt, 300) } }) },
+  )
   requireSameStep(step, opened.of)
   const answer = answered.then(parse, timedOut)
   let open = true
@@ -71,14 +91,26 @@ async function ask(place: Place, step: Step<'wait'>, run: RunInfo, name: string)
   throw run.signal.reason
 }
 
-async function tell(place: Place, step: Step<'wait'>, run: RunInfo, callbackId: string): Promise<OpenedRecord> {
+/** A wait that nobody could be told of is open all the same: its run must not fail for it. */
+async function tell(
+  place: Place,
+  step: Step<'wait'>,
+  run: RunInfo,
+  callbackId: string,
+  attempt: number,
+): Promise<OpenedRecord> {
   const { notify, payloads } = place.invocation.options
   const { id: waitId, input } = step
   const packed = await pack(input as unknown as Json, payloads)
-  await notify?.({ runId: run.runId, waitId, callbackId, input })
   // Too large to be shown: it can be answered all the same.
   const shown = packed ?? ({ ...input, input: null, data: null } as unknown as Json)
-  return { holdfast: 'wait', waitId, callbackId, of: fingerprint(step), input: shown }
+  const record: OpenedRecord = { holdfast: 'wait', waitId, callbackId, of: fingerprint(step), input: shown }
+  try {
+    await notify?.({ runId: run.runId, waitId, callbackId, input })
+  } catch (error) {
+    if (attempt < TELLS) throw new NotTold(record, error)
+  }
+  return record
 }
 
 /** What was sent that is no JSON is no answer. */

@@ -1,7 +1,7 @@
 /** What the tests of Lambda share: a service, functions on it, clients. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import {
@@ -10,9 +10,9 @@ import {
   LambdaClient,
   ListDurableExecutionsByFunctionCommand,
 } from '@aws-sdk/client-lambda'
-import type { AgentRuns, RunHandle } from 'holdfast'
+import type { RunHandle } from 'holdfast'
 import { isHoldfastError } from 'holdfast'
-import type { LambdaRunsOptions } from 'holdfast/lambda'
+import type { LambdaRuns, LambdaRunsOptions } from 'holdfast/lambda'
 import { lambdaRuns } from 'holdfast/lambda'
 import { LambdaFunction } from '../../../../examples/lambda/local/function.ts'
 import type { ServiceOptions } from '../../../../examples/lambda/local/service.ts'
@@ -45,13 +45,13 @@ export class LambdaWorld {
     const name = `function-${this.#next++}`
     const effects = join(this.folder, `${name}-effects`)
     writeFileSync(effects, '')
-    const file = fileURLToPath(new URL(`./${child}`, import.meta.url))
+    const file = resolve(fileURLToPath(new URL('.', import.meta.url)), child)
     const made = new LambdaFunction(this.service, { name, file, env: { EFFECTS: effects, ...env } })
     this.#functions.push(made)
     return { name, effects, process: made, runs: this.runs(name) }
   }
 
-  runs(functionName: string, options: Partial<LambdaRunsOptions> = {}): AgentRuns {
+  runs(functionName: string, options: Partial<LambdaRunsOptions> = {}): LambdaRuns {
     return lambdaRuns(this.client, { functionName, interval: 20, ...options })
   }
 
@@ -59,7 +59,7 @@ export class LambdaWorld {
   serve(
     handler: Handler,
     options: Partial<LambdaRunsOptions> = {},
-  ): { readonly name: string; readonly runs: AgentRuns } {
+  ): { readonly name: string; readonly runs: LambdaRuns } {
     const name = this.name()
     void this.#serve(name, handler)
     return { name, runs: this.runs(name, options) }
@@ -109,7 +109,7 @@ export interface TestFunction {
   readonly name: string
   readonly effects: string
   readonly process: LambdaFunction
-  readonly runs: AgentRuns
+  readonly runs: LambdaRuns
 }
 
 export function effectsOf({ effects }: TestFunction): string[] {
