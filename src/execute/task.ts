@@ -2,6 +2,8 @@
 import { HoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
 import { conversationOf, middlewareOf, throughMiddleware } from './context.ts'
+import type { Opening } from './opening.ts'
+import { storeOpening } from './opening.ts'
 import { runOwnCode } from './own-code.ts'
 import { executionRequest, parseInput, requireTool, toolContext } from './tool.ts'
 import type { Json, JsonObject } from '../json.ts'
@@ -44,7 +46,10 @@ type OwnTask = (attempt: AttemptContext, input: JsonObject) => Promise<Json> | J
 
 const OWN_TASKS: { readonly [name: string]: OwnTask } = {
   /** Pins what the run is: the spec as it is now. A resumed run is given what was recorded. */
-  'holdfast.start': ({ spec }) => ({ spec: spec as unknown as Json }),
+  'holdfast.start': async ({ spec, payloads }, what) => {
+    const opening = payloads && (await storeOpening(what as unknown as Opening, payloads))
+    return { spec, ...opening } as unknown as Json
+  },
 
   /** The mark of a `once` step: recorded before its body starts. */
   'holdfast.started': () => null,

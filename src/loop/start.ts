@@ -11,6 +11,8 @@ import type { AgentPlugin } from '../plugin.ts'
 import type { RunInput, RunOptions } from '../run.ts'
 import type { RunSetup } from './run-context.ts'
 import { busOf, Frame, RunContext } from './run-context.ts'
+import type { Pinned } from '../execute/opening.ts'
+import { storeOpening } from '../execute/opening.ts'
 import type { AgentSpec } from '../spec.ts'
 import { needTask } from './stepping.ts'
 import type { StepDescriptor } from '../step.ts'
@@ -70,15 +72,17 @@ async function openRun(
     input: what,
     policy: { effect: 'repeatable' },
   }
-  const starting = (spec: AgentSpec): Frame => {
-    const start = { runId, input, context, ...(messages && { messages }) }
+  const starting = ({ spec = definition.spec, ...said }: Partial<Pinned>): Frame => {
+    const start = { runId, input, context, ...(messages && { messages }), ...said }
     return new Frame(run, definition, bus, startRun(spec, start))
   }
   let frame = state
     ? new Frame(run, definition, bus, { ...state, status: 'running', waits: [], kept: {} })
-    : starting(definition.spec)
+    : starting({})
   const body = async (): Promise<RunState> => {
-    if (run.port?.dispatch === 'closure' && !state) frame = starting(await specOfRun(frame, what))
+    if (!state && run.port?.dispatch === 'closure') frame = starting(await startOfRun(frame, what))
+    else if (!state && !run.port && run.payloads)
+      frame = starting(await storeOpening({ input, ...(messages && { messages }) }, run.payloads))
     try {
       await invoke(frame, step)
     } catch (error) {
@@ -103,17 +107,20 @@ async function closeStreams({ port, streams, runId }: RunContext): Promise<void>
 }
 
 /** A run that is cancelled before its first record ends as any cancelled one does. */
-async function specOfRun(frame: Frame, what: Json): Promise<AgentSpec> {
+async function startOfRun(frame: Frame, what: Json): Promise<Partial<Pinned>> {
   try {
-    return await pinSpec(frame, what)
+    return await pin(frame, what)
   } catch (error) {
     if (!frame.run.cancellation.error || !isHoldfastError(error, 'CANCELLED')) throw error
-    return frame.state.spec
+    return {}
   }
 }
 
-/** The first record of a run: what it was started with (so that another input is found) and its spec (so that a deploy changes nothing). */
-async function pinSpec(frame: Frame, what: Json): Promise<AgentSpec> {
+/**
+ * The first record of a run: what it was started with (so that another input is found), its spec (so that a deploy changes
+ * nothing), and the references of its large files.
+ */
+async function pin(frame: Frame, what: Json): Promise<Pinned> {
   try {
     const pinned = await needTask(frame, {
       kind: 'task',
@@ -123,8 +130,8 @@ async function pinSpec(frame: Frame, what: Json): Promise<AgentSpec> {
       input: what,
       policy: { effect: 'repeatable' },
     })
-    const { spec } = pinned as unknown as { readonly spec: AgentSpec }
-    return sameJson(spec, frame.state.spec) ? frame.state.spec : spec
+    const { spec, ...said } = pinned as unknown as Pinned
+    return { ...said, spec: sameJson(spec, frame.state.spec) ? frame.state.spec : spec }
   } catch (error) {
     if (!isHoldfastError(error, 'DIVERGED')) throw error
     throw new HoldfastError({

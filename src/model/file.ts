@@ -19,12 +19,33 @@ const INLINE_BYTES = 64 * 1024
 export async function fromModelFile(file: ModelFileData, payloads: PayloadStore | undefined): Promise<FileData> {
   if (typeof file === 'object' && 'type' in file && file.type === 'url') return { type: 'url', url: String(file.url) }
   const data = typeof file === 'object' && 'data' in file ? file.data : (file as string | Uint8Array)
-  const size = typeof data === 'string' ? Math.floor((data.replace(/=+$/, '').length * 3) / 4) : data.length
+  const size = typeof data === 'string' ? sizeOf(data) : data.length
   if (payloads && size > INLINE_BYTES) {
     const ref = await payloads.put(typeof data === 'string' ? bytesFromBase64(data) : data)
     return { type: 'stored', ref, size }
   }
   return { type: 'data', base64: typeof data === 'string' ? data : base64FromBytes(data) }
+}
+
+type Content = string | readonly unknown[]
+
+/** The content of a message with its files over 64 KB as references into the store; the very same where it has none. */
+export async function storeFiles<C extends Content>(content: C, payloads: PayloadStore): Promise<C> {
+  if (typeof content === 'string' || !content.some(isLarge)) return content
+  const stored: unknown[] = []
+  for (const part of content) {
+    stored.push(isLarge(part) ? { ...part, data: await fromModelFile(part.data.base64, payloads) } : part)
+  }
+  return stored as unknown as C
+}
+
+function isLarge(part: unknown): part is { readonly data: { readonly base64: string } } {
+  const data = (part as { readonly data?: FileData } | null)?.data
+  return data?.type === 'data' && sizeOf(data.base64) > INLINE_BYTES
+}
+
+function sizeOf(base64: string): number {
+  return Math.floor((base64.replace(/=+$/, '').length * 3) / 4)
 }
 
 /** What files are read with. */
