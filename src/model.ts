@@ -51,11 +51,12 @@ export interface ModelCall {
 /**
  * One call of a model: streamed where the model can, its reply assembled. Nothing is retried here.
  *
- * @throws `CANCELLED` as soon as the signal aborts, even if the model does not listen (the signal's reason, if that is a
- * `HoldfastError`); `MODEL_FAILED`, retryable with `retryAfter` where another try may help; `UNSUPPORTED` for what the
+ * @throws `CANCELLED` after an abort of the signal (its reason, if that is a `HoldfastError`): a model that does not listen is
+ * not waited for by the attempt that asks it, and what it says is not heard; `MODEL_FAILED`, retryable with `retryAfter` where another try may help; `UNSUPPORTED` for what the
  * model's specification can't hold; `NOT_JSON` for provider metadata that can't be recorded
  */
 export async function callModel(model: AnyLanguageModel, call: ModelCall): Promise<ModelReply> {
+  if (call.signal.aborted) throw abortError(call.signal)
   const name = `${model.provider}/${model.modelId}`
   if (model.specificationVersion !== 'v4' && model.specificationVersion !== 'v3') {
     const given = String((model as { specificationVersion?: unknown }).specificationVersion)
@@ -66,9 +67,9 @@ export async function callModel(model: AnyLanguageModel, call: ModelCall): Promi
     })
   }
   try {
-    return await untilAborted(call.signal, () => ask(model, call, name))
+    return await ask(model, call, name)
   } catch (error) {
-    throw modelError(error, name)
+    throw call.signal.aborted ? abortError(call.signal) : modelError(error, name)
   }
 }
 
@@ -138,23 +139,4 @@ function toTool(declared: ToolDeclaration): ProviderTools[number] {
 
 function toToolChoice(choice: ToolChoice = 'auto'): NonNullable<LanguageModelV4CallOptions['toolChoice']> {
   return typeof choice === 'string' ? { type: choice } : { type: 'tool', toolName: choice.tool }
-}
-
-function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(abortError(signal))
-    const abort = (): void => reject(abortError(signal))
-    signal.addEventListener('abort', abort, { once: true })
-    const done = (): void => signal.removeEventListener('abort', abort)
-    work().then(
-      (value) => {
-        done()
-        resolve(value)
-      },
-      (error: unknown) => {
-        done()
-        reject(error)
-      },
-    )
-  })
 }

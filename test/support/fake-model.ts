@@ -1,7 +1,9 @@
 /** Models of either specification that stream given parts. */
 import type { LanguageModelV3, LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider'
 import type { ModelCall, ModelReply } from '../../src/model.ts'
+import { Attempt } from '../../src/execute/stop.ts'
 import { callModel } from '../../src/model.ts'
+import { abortError } from '../../src/model/error.ts'
 import type { StreamPart } from '../../src/model/parts.ts'
 
 export const USAGE = {
@@ -51,8 +53,16 @@ export function fakeModel(
   } as unknown as LanguageModelV4 & FakeModel
 }
 
-export function ask(model: LanguageModelV3 | LanguageModelV4, call: Partial<ModelCall> = {}): Promise<ModelReply> {
-  return callModel(model, { messages: [], tools: [], signal: new AbortController().signal, ...call })
+/** As the executor asks: in an attempt, which is over at the stop whether or not the model listens. */
+export function ask(
+  model: LanguageModelV3 | LanguageModelV4,
+  { signal = new AbortController().signal, ...call }: Partial<ModelCall> = {},
+): Promise<ModelReply> {
+  const attempt = new Attempt()
+  const stop = (): void => attempt.stop(abortError(signal))
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  return attempt.run(() => callModel(model, { messages: [], tools: [], signal: attempt.signal, ...call }))
 }
 
 /** The reply to a stream of these parts. */
