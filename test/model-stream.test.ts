@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { callModel } from '../src/model.ts'
 import { describe, expect, test, vi } from 'vitest'
 import type { StreamPart } from '../src/model/parts.ts'
 import type { ModelChunk } from '../src/model.ts'
@@ -446,8 +447,9 @@ describe('an abort', () => {
     const removed = vi.spyOn(signal, 'removeEventListener')
     const model = fakeModel('v4', [])
     model.doStream = async () => ({ stream: streamOf([FINISH]) })
-    await ask(model, { signal })
-    await expect(ask(fakeModel('v4', []), { signal })).rejects.toThrow()
+    await callModel(model, { messages: [], tools: [], signal })
+    await expect(callModel(fakeModel('v4', []), { messages: [], tools: [], signal })).rejects.toThrow()
+    expect(added).toHaveBeenCalled()
     expect(removed.mock.calls.length).toBe(added.mock.calls.length)
   })
 })
