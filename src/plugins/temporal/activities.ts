@@ -15,6 +15,7 @@ import type { AgentDefinition, Base } from '../../index.ts'
 import { errorToJson, executeStep, fingerprint, HoldfastError, isHoldfastError } from '../../index.ts'
 import { Conversations, isCancelled, specsOf } from './conversations.ts'
 import type { Owner } from './conversations.ts'
+import { wasLost } from './lost.ts'
 import { activityName, isUnknownHere } from './names.ts'
 import type { NamedRecord, StepCall } from './protocol.ts'
 import { NAMING_PROTOCOL, PROTOCOL, sizeOf } from './protocol.ts'
@@ -69,12 +70,12 @@ interface Surroundings extends Omit<ActivityOptions, 'agents'> {
   readonly conversations: Conversations
 }
 
-/** What a heartbeat says of the attempts before this one, or of this one that ends. */
+/** What a heartbeat says of the attempts so far. */
 interface Progress {
-  /** Attempts in which the step failed. */
+  /** In which the step failed. */
   readonly failed: number
-  /** Attempts that ended in any way: the others lost their worker. */
-  readonly ended?: number
+  /** Whose worker was lost. */
+  readonly lost?: number
   readonly progress?: Json
 }
 
@@ -83,7 +84,7 @@ class StepExecution {
   readonly #around: Surroundings
   readonly #context = Context.current()
   readonly #failed: number
-  readonly #ended: number
+  #lost: number
   /** With its whole input, once that is known. */
   #step: StepDescriptor
 
@@ -93,14 +94,14 @@ class StepExecution {
     this.#step = call.step
     const said = this.#context.info.heartbeatDetails as Progress | undefined
     this.#failed = said?.failed ?? 0
-    this.#ended = said?.ended ?? this.#failed
+    this.#lost = said?.lost ?? 0
   }
 
   async run(): Promise<NamedRecord> {
-    this.#parkIfLost()
     // Not at once: most steps are over before the first is due, and each costs the server a write.
     const timer = setInterval(() => this.#beat(), this.#around.heartbeatInterval)
     try {
+      await this.#countLost()
       const record = fitting(this.#step, await this.#execute(), this.#around.payloadLimit())
       if (record.error) throw terminal(record.error.message, record.error.code, record)
       return this.#around.conversations.name(this.#step, record)
@@ -111,25 +112,22 @@ class StepExecution {
     }
   }
 
-  /** Again and again is not for ever: what it does to workers it would do to the next one, and to all that runs there. */
-  #parkIfLost(): void {
+  /**
+   * Again and again is not for ever: what a step does to its workers it would do to the next one, and to all else that runs
+   * there.
+   */
+  async #countLost(): Promise<void> {
+    const { client, info } = this.#context
+    if (info.attempt === 1 || !(await wasLost(client, info))) return
+    this.#lost++
     const { step, parkAfter = 3 } = this.#call
-    const lost = this.#context.info.attempt - 1 - this.#ended
-    if (lost < parkAfter) return
-    const error: ErrorJson = {
-      code: 'RUN_PARKED',
-      kind: 'terminal',
-      message:
-        `step ${step.id} lost its worker ${lost} times: each was killed, or said nothing for too long. The run is parked. Look ` +
-        'for what ends the workers, then let it go on: temporalRuns(client).unpark(runId).',
-      details: { step: step.id, lost },
-    }
-    throw ApplicationFailure.create({
-      message: error.message,
-      type: error.code,
-      nonRetryable: true,
-      details: [error],
-    })
+    if (this.#lost >= parkAfter) throw parked(step, this.#lost)
+    // The server has it before anything is done: what comes may end this process on the spot.
+    await client.activity.heartbeat(info.taskToken, this.#said())
+  }
+
+  #said(): Progress {
+    return { failed: this.#failed, ...(this.#lost > 0 && { lost: this.#lost }) }
   }
 
   async #execute(): Promise<StepRecord> {
@@ -178,8 +176,7 @@ class StepExecution {
   }
 
   #beat(more: { readonly [K in keyof Progress]?: Progress[K] | undefined } = {}): void {
-    const said = { failed: this.#failed, ended: this.#ended, ...more }
-    this.#context.heartbeat(said)
+    this.#context.heartbeat({ ...this.#said(), ...more })
   }
 
   /** What the server is to do about a failure. */
@@ -188,7 +185,6 @@ class StepExecution {
     if (cancellationSignal.aborted) {
       const reason = cancellationSignal.reason as CancelledFailure
       if (reason.message !== 'WORKER_SHUTDOWN') return reason
-      this.#beat({ ended: this.#ended + 1 })
       return ApplicationFailure.create({ type: 'WORKER_SHUTDOWN', message: 'the worker ended', nextRetryDelay: 1 })
     }
     if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error
@@ -198,7 +194,6 @@ class StepExecution {
     if (!own) {
       // Nothing was done: another worker may know it, or this one soon.
       const delay = Math.min(500 * 2 ** (this.#context.info.attempt - 1), 10_000)
-      this.#beat({ ended: this.#ended + 1 })
       return ApplicationFailure.create({
         type: json.code,
         message: json.message,
@@ -211,7 +206,7 @@ class StepExecution {
     if (json.kind !== 'retryable' || failed >= (retry?.maxAttempts ?? 1)) {
       return terminal(json.message, json.code, { of: fingerprint(step), error: json })
     }
-    this.#beat({ failed, ended: this.#ended + 1 })
+    this.#beat({ failed })
     const { initialInterval = 1_000, backoff = 2, maxInterval = 60_000 } = retry ?? {}
     const delay = json.retryAfter ?? Math.min(initialInterval * backoff ** (failed - 1), maxInterval)
     return ApplicationFailure.create({
@@ -221,6 +216,18 @@ class StepExecution {
       details: [json],
     })
   }
+}
+
+function parked(step: StepDescriptor, lost: number): ApplicationFailure {
+  const error: ErrorJson = {
+    code: 'RUN_PARKED',
+    kind: 'terminal',
+    message:
+      `step ${step.id} lost its worker ${lost} times: each was killed, or said nothing for too long. The run is parked. Look ` +
+      'for what ends the workers, then let it go on: temporalRuns(client).unpark(runId).',
+    details: { step: step.id, lost },
+  }
+  return ApplicationFailure.create({ message: error.message, type: error.code, nonRetryable: true, details: [error] })
 }
 
 /** An outcome that is a failure: the workflow finds the record in it, and a person the failure. */

@@ -151,6 +151,11 @@ export function liveRun(runId: string): LiveRun {
   return live
 }
 
+/** What the steps of a run gave, also of one that has ended. */
+export function namesOf(runId: string): Names {
+  return runs.get(runId)?.names ?? new Map()
+}
+
 /** The agent whose run an event belongs to: of a sub-agent's event, the one that has it. */
 export function rootOf(eventRunId: string): string {
   for (const [runId, { root }] of runs) if (eventRunId === runId || eventRunId.startsWith(`${runId}/`)) return root

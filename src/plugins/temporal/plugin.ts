@@ -1,12 +1,12 @@
 /** The durability plugin: runs in a workflow, has each step executed as an activity. */
-import { inWorkflowContext, proxySinks, workflowInfo } from '@temporalio/workflow'
-import type { AgentEvent, AgentPlugin, StepDescriptor } from '../../index.ts'
+import { inWorkflowContext, workflowInfo } from '@temporalio/workflow'
+import type { AgentPlugin, StepDescriptor } from '../../index.ts'
 import { durable, HoldfastError } from '../../index.ts'
 import { dispatch } from './dispatch.ts'
 import { endOfRun } from './failures.ts'
-import { closeRun, isCarrying, LiveRun, liveRun, openRun, rootOf } from './live-run.ts'
+import { closeRun, isCarrying, LiveRun, liveRun, openRun } from './live-run.ts'
 import type { AgentWorkflowInput, TemporalRunOptions } from './protocol.ts'
-import { SINKS } from './protocol.ts'
+import { tellWorker } from './tell.ts'
 import { waitFor } from './waits.ts'
 
 export interface TemporalDurabilityOptions extends TemporalRunOptions {
@@ -16,8 +16,6 @@ export interface TemporalDurabilityOptions extends TemporalRunOptions {
    */
   readonly start?: AgentWorkflowInput
 }
-
-type EventSinks = { readonly [SINKS]: { event(root: string, event: string): void } }
 
 /**
  * Makes an agent durable on Temporal. For use in workflow code alone, with `new Agent(spec)`: the steps are executed by a
@@ -70,11 +68,6 @@ async function inWorkflow<T>(live: LiveRun, body: () => Promise<T>): Promise<T> 
 
 function isRun({ kind, id }: StepDescriptor): boolean {
   return kind === 'agent' && id === 'run'
-}
-
-/** Events leave the sandbox as calls of a sink, which the worker gives to the agent's observers. */
-function tellWorker(event: AgentEvent): void {
-  proxySinks<EventSinks>()[SINKS].event(rootOf(event.id.runId), JSON.stringify(event))
 }
 
 function requireWorkflow(): void {

@@ -10,6 +10,7 @@ import type {
   Message,
   OpenWait,
   RunInput,
+  RunResult,
   StepDescriptor,
   StepRecord,
 } from '../../index.ts'
@@ -73,6 +74,12 @@ export interface AgentWorkflowInput {
   readonly options?: TemporalRunOptions
   /** Of a run that went on as a new workflow run: what it has done. */
   readonly carried?: Carried
+}
+
+/** What a workflow of a run gives: a client makes a `RunResult` of it. */
+export interface WorkflowResult extends RunResult {
+  /** What is left out of `messages` because a step gave it, as in a `StepCall`: it stands in the history. */
+  readonly named?: { readonly [place: string]: string }
 }
 
 export interface Carried {

@@ -5,7 +5,8 @@ import { errorFromJson, errorToJson, HoldfastError, toJson } from '../../index.t
 import { blockedBy } from './blocked.ts'
 import { failureOf, isEnd, isNotFound, isTimeout, notFound, noWorker, ownError, unavailable } from './client-errors.ts'
 import type { Message } from '../../index.ts'
-import type { MessagesPage, RespondArgument, RunMemo, StatusAnswer } from './protocol.ts'
+import type { MessagesPage, RespondArgument, RunMemo, StatusAnswer, WorkflowResult } from './protocol.ts'
+import { namedMessages } from './result-messages.ts'
 import { CANCEL, MEMO, payloadLimit, RESPOND, RESULT_MESSAGES, sizeOf, STATUS, UNPARK } from './protocol.ts'
 
 /** Milliseconds between looks whether a run whose result is waited for is parked. */
@@ -47,16 +48,17 @@ export class TemporalRun implements RunHandle {
 
   async result(): Promise<RunResult> {
     const over = new AbortController()
-    let result: RunResult
+    let ended: WorkflowResult
     try {
-      result = await Promise.race([this.#ending(over.signal), this.#parked(over.signal)])
+      ended = await Promise.race([this.#ending(over.signal), this.#parked(over.signal)])
     } catch (error) {
       throw failureOf(this.runId, error)
     } finally {
       over.abort()
     }
-    const whole = result.messages.length > 0 ? result.messages : await this.#messages()
-    return { ...result, messages: whole, state: { ...result.state, messages: whole } }
+    const { named: _, ...result } = ended
+    const messages = await this.#messagesOf(ended)
+    return { ...result, messages, state: { ...result.state, messages } }
   }
 
   async respond(waitId: string, answer: unknown): Promise<void> {
@@ -141,8 +143,18 @@ export class TemporalRun implements RunHandle {
     })
   }
 
-  #ending(signal: AbortSignal): Promise<RunResult> {
-    return this.#client.withAbortSignal(signal, () => this.#handle.result()) as Promise<RunResult>
+  #ending(signal: AbortSignal): Promise<WorkflowResult> {
+    return this.#client.withAbortSignal(signal, () => this.#handle.result()) as Promise<WorkflowResult>
+  }
+
+  async #messagesOf(ended: WorkflowResult): Promise<readonly Message[]> {
+    try {
+      const named = await namedMessages(this.#client, this.runId, ended)
+      if (named && named.length > 0) return named
+    } catch (error) {
+      throw unavailable(error, `the messages of run '${this.runId}' can't be read`)
+    }
+    return this.#messages()
   }
 
   /** Rejects once the run is parked: nothing will come of it by itself. */

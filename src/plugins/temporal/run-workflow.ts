@@ -2,13 +2,15 @@
 import { defineQuery, setHandler } from '@temporalio/workflow'
 import type { Agent, Message, RunResult } from '../../index.ts'
 import { temporalDurabilityPlugin } from './plugin.ts'
-import type { AgentWorkflowInput, MessagesPage } from './protocol.ts'
+import { namesOf } from './live-run.ts'
+import { nameKnown } from './naming.ts'
+import type { AgentWorkflowInput, MessagesPage, WorkflowResult } from './protocol.ts'
 import { MAX_PAYLOAD, pageOf, payloadLimit, PROTOCOL, RESULT_MESSAGES, sizeOf } from './protocol.ts'
 
-/**
- * Bytes of messages that a workflow's result has. Those of a longer conversation are asked for, for which a worker has to
- * replay all of it: the limit is as near to the server's as it can be.
- */
+/** Bytes of messages from which the result names what stands in the history already: the client reads it there. */
+const WORTH_NAMING = 16_000
+
+/** Bytes that a result may have, messages alone. Longer ones are asked for, for which a worker has to replay all of it. */
 const RESULT = 1_700_000
 
 const resultMessages = defineQuery<MessagesPage, [number]>(RESULT_MESSAGES)
@@ -20,7 +22,7 @@ const resultMessages = defineQuery<MessagesPage, [number]>(RESULT_MESSAGES)
  *       return runAgentWorkflow(new Agent(start.spec).on('BeforeToolCall', check), start)
  *     }
  */
-export async function runAgentWorkflow(agent: Agent, start: AgentWorkflowInput): Promise<RunResult> {
+export async function runAgentWorkflow(agent: Agent, start: AgentWorkflowInput): Promise<WorkflowResult> {
   if (start.version !== PROTOCOL) {
     // A plain error holds the run until a worker comes that knows it.
     throw new Error(`this worker has protocol ${PROTOCOL} of Holdfast, and the run was started with ${start.version}`)
@@ -29,14 +31,20 @@ export async function runAgentWorkflow(agent: Agent, start: AgentWorkflowInput):
   const result = await agent
     .use(temporalDurabilityPlugin({ start }))
     .run(input, { ...(context !== undefined && { context }), ...(messages && { messages }) })
-  const limit = payloadLimit(start.options ?? {})
-  if (sizeOf(result.messages) <= (limit === MAX_PAYLOAD ? RESULT : limit)) return withMessages(result, result.messages)
-  const text = JSON.stringify(result.messages)
-  setHandler(resultMessages, (offset) => ({ from: 0, text: pageOf(text, offset), total: text.length }))
-  return withMessages(result, [])
+  const size = sizeOf(result.messages)
+  const isStored = payloadLimit(start.options ?? {}) > MAX_PAYLOAD
+  if (isStored || size <= WORTH_NAMING) return withMessages(result, result.messages)
+  let text: string | undefined
+  setHandler(resultMessages, (offset) => {
+    text ??= JSON.stringify(result.messages)
+    return { from: 0, text: pageOf(text, offset), total: text.length }
+  })
+  const { rest, named } = nameKnown(namesOf(result.runId), result.messages)
+  if (sizeOf([rest, named]) > RESULT) return withMessages(result, [])
+  return { ...withMessages(result, rest), named }
 }
 
 /** Once: the client puts them back into the state. */
-function withMessages(result: RunResult, messages: readonly Message[]): RunResult {
-  return { ...result, messages, state: { ...result.state, messages: [] } }
+function withMessages(result: RunResult, messages: readonly unknown[]): WorkflowResult {
+  return { ...result, messages: messages as readonly Message[], state: { ...result.state, messages: [] } }
 }

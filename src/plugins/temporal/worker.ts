@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { SimplePlugin } from '@temporalio/plugin'
 import type { InjectedSinks, WorkerOptions, WorkflowBundleOption } from '@temporalio/worker'
-import type { AgentEvent, PayloadStore, StreamSink } from '../../index.ts'
+import type { PayloadStore, StreamSink } from '../../index.ts'
 import type { WorkerAgent } from './activities.ts'
 import { stepActivities } from './activities.ts'
 import { payloadLimit, SINKS } from './protocol.ts'
+import type { ToldEvent } from './tell.ts'
 
 export type { WorkerAgent } from './activities.ts'
 export { type PayloadStorageOptions, payloadStorage } from './payload-storage.ts'
@@ -80,23 +81,25 @@ function sinksOf(
   streams: StreamSink | undefined,
 ): InjectedSinks<Record<string, never>> {
   const byName = new Map(agents.map((agent) => [agent.name, agent]))
-  const event = (_info: unknown, root: string, json: string): void => {
-    const told = JSON.parse(json) as AgentEvent
+  const tell = ({ root, event }: ToldEvent): void => {
     const definition = byName.get(root)?.definition
     for (const { observe, durability } of definition?.plugins ?? []) {
       if (durability) continue
       try {
-        observe?.(told)
+        observe?.(event)
       } catch {
         // An observer has no say in the run.
       }
     }
-    const { runId } = told.id
+    const { runId } = event.id
     const sink = streams ?? definition?.streams
-    if (told.type === 'run-finished' && told.agent === root) void sink?.close?.(runId)?.catch(() => {})
+    if (event.type === 'run-finished' && event.agent === root) void sink?.close?.(runId)?.catch(() => {})
+  }
+  const events = (_info: unknown, json: string): void => {
+    for (const told of JSON.parse(json) as ToldEvent[]) tell(told)
   }
   // Synchronous, so that events keep their order.
-  return { [SINKS]: { event: { fn: event, callDuringReplay: false } } } as unknown as InjectedSinks<
+  return { [SINKS]: { events: { fn: events, callDuringReplay: false } } } as unknown as InjectedSinks<
     Record<string, never>
   >
 }

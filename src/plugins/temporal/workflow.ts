@@ -1,10 +1,9 @@
 /** The ready-made workflow: an agent from its spec, nothing of the app in the sandbox. Each export is a workflow. */
-import type { RunResult } from '../../index.ts'
 import { Agent } from '../../index.ts'
-import type { AgentWorkflowInput } from './protocol.ts'
+import type { AgentWorkflowInput, WorkflowResult } from './protocol.ts'
 import { runAgentWorkflow } from './run-workflow.ts'
 
 /** Runs the agent that `start.spec` describes. Its result is what `temporalRuns(client).get(runId).result()` gives. */
-export async function agentWorkflow(start: AgentWorkflowInput): Promise<RunResult> {
+export async function agentWorkflow(start: AgentWorkflowInput): Promise<WorkflowResult> {
   return runAgentWorkflow(new Agent(start.spec), start)
 }

@@ -84,6 +84,21 @@ describe('without anything remembered', () => {
     expect(Math.abs(cold.bytes - warm.bytes)).toBeLessThan(20_000)
   })
 
+  test('a result needs no worker: what it names stands in the history', async () => {
+    const agent = talker(20, 8_000)
+    const stop = await world.work([agent])
+    const run = await world.runs.start(agent, 'go', { runId: 'left-alone' })
+    const { messages } = await run.result()
+    await stop()
+    const again = await run.result()
+    expect(again.messages).toEqual(messages)
+    expect(again.state.messages).toEqual(messages)
+    expect(JSON.stringify(messages).length).toBeGreaterThan(160_000)
+    const { raw } = await world.client.workflow.getHandle('left-alone').describe()
+    // Each thing once, and what a server needs to keep of each step.
+    expect(Number(raw.workflowExecutionInfo?.historySizeBytes)).toBeLessThan(JSON.stringify(messages).length * 1.5)
+  })
+
   test('what is new and large is asked for too, in pages', async () => {
     const agent = talker(3, 700_000)
     await world.work([agent])

@@ -33,7 +33,8 @@ const agents = {
     name: 'failing',
     tools: [
       toolOf('always', {
-        retry: { maxAttempts: 3, initialInterval: 5, backoff: 1 },
+        // More often than a step may lose its worker: a failure is no lost worker.
+        retry: { maxAttempts: 5, initialInterval: 5, backoff: 1 },
         execute() {
           tried('always')
           throw new Error('always busy')
@@ -55,6 +56,17 @@ const agents = {
       }),
     ],
   }),
+  exhausted: agentOf(
+    scriptedModel([
+      calls(text('I look.'.padEnd(400)), call('look')),
+      retryableFailure({ message: 'still overloaded' }),
+    ]),
+    {
+      name: 'exhausted',
+      modelRetry: { maxAttempts: 2, initialInterval: 1 },
+      tools: [toolOf('look', { execute: () => 'x'.repeat(1_000) })],
+    },
+  ),
   patient: agentOf([call('work'), text('worked')], {
     name: 'patient',
     tools: [
@@ -112,6 +124,14 @@ test('a model that is overloaded is asked again when it said to', async () => {
   expect(Date.now() - started).toBeGreaterThanOrEqual(400)
 })
 
+test('a model that fails in the end, on a call that names what was said before, fails as itself', async () => {
+  const run = await start('exhausted')
+  await expect(run.result()).rejects.toMatchObject({
+    code: 'MODEL_FAILED',
+    message: expect.stringMatching('still over'),
+  })
+})
+
 test('a tool is tried as often as its policy says, and not before it said', async () => {
   const result = await (await start('failing')).result()
   expect(result.messages[2]).toMatchObject({
@@ -121,7 +141,7 @@ test('a tool is tried as often as its policy says, and not before it said', asyn
       { toolName: 'later', output: { type: 'text', value: 'now' } },
     ],
   })
-  expect(tries['always']).toHaveLength(3)
+  expect(tries['always']).toHaveLength(5)
   expect(tries['plain']).toHaveLength(1)
   const [first = 0, second = 0] = tries['later'] ?? []
   expect(second - first).toBeGreaterThanOrEqual(295)

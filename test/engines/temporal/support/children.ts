@@ -12,6 +12,10 @@ export interface ChildOptions {
   readonly effects: string
   readonly killAt?: string
   readonly killMark?: string
+  /** Default: once. */
+  readonly killTimes?: number
+  /** The file that it publishes to. */
+  readonly streams?: string
   readonly address?: string
 }
 
@@ -21,6 +25,8 @@ export async function startChild({
   effects,
   killAt,
   killMark,
+  killTimes,
+  streams,
   address,
 }: ChildOptions): Promise<ChildProcess> {
   const temporal = inject('temporal')
@@ -36,6 +42,8 @@ export async function startChild({
       EFFECTS: effects,
       ...(killAt && { KILL_AT: killAt }),
       ...(killMark && { KILL_MARK: killMark }),
+      ...(killTimes !== undefined && { KILL_TIMES: String(killTimes) }),
+      ...(streams && { STREAMS: streams }),
     },
   })
   await once(child, 'message')
@@ -49,7 +57,11 @@ export async function killChild(child: ChildProcess): Promise<void> {
 }
 
 /** A worker that is started again whenever it dies. */
-export function keepAlive(options: ChildOptions): { readonly deaths: () => number; stop(): Promise<void> } {
+export function keepAlive(options: ChildOptions): {
+  readonly deaths: () => number
+  kill(): void
+  stop(): Promise<void>
+} {
   let deaths = 0
   let stopped = false
   let child: ChildProcess | undefined
@@ -65,6 +77,7 @@ export function keepAlive(options: ChildOptions): { readonly deaths: () => numbe
   const looping = loop()
   return {
     deaths: () => deaths,
+    kill: () => child?.kill('SIGKILL'),
     async stop() {
       stopped = true
       if (child) await killChild(child)

@@ -8,8 +8,8 @@ import {
   Runtime,
   Worker,
 } from '@temporalio/worker'
-import type { AgentPlugin, OpenWait, RunHandle, RunResult } from 'holdfast'
-import { isHoldfastError } from 'holdfast'
+import type { AgentPlugin, DurabilityPort, OpenWait, RunHandle, RunResult, StreamSink } from 'holdfast'
+import { isHoldfastError, memoryStreams } from 'holdfast'
 import type { EngineUnderTest, TestAgent, WorldControl } from 'holdfast/testing'
 import { createWorld } from 'holdfast/testing'
 import { inject } from 'vitest'
@@ -40,15 +40,17 @@ export async function temporalUnderTest(): Promise<EngineUnderTest> {
   // Each case has a namespace of ids of its own on the server that all share.
   const idOf = (runId: string): string => `${id}:${runId}`
   const workers = new Map<AgentPlugin, Stop>()
+  const sink = memoryStreams()
+  const streams: StreamSink = { ...sink, read: (runId, cursor, signal) => sink.read(idOf(runId), cursor, signal) }
 
-  async function work(agents: readonly TestAgent[]): Promise<Stop> {
+  async function work(agents: readonly TestAgent[], watched: StreamSink = sink): Promise<Stop> {
     // Workers of one task queue do not share a connection.
     const native = await NativeConnection.connect({ address })
     const worker = await Worker.create({
       connection: native,
       taskQueue: id,
       workflowBundle: { codePath: bundle },
-      plugins: [new HoldfastPlugin({ agents, heartbeatInterval: 100 })],
+      plugins: [new HoldfastPlugin({ agents, heartbeatInterval: 100, streams: watched })],
       stickyQueueScheduleToStartTimeout: '200ms',
       shutdownForceTime: '1s',
     })
@@ -71,9 +73,11 @@ export async function temporalUnderTest(): Promise<EngineUnderTest> {
   }
 
   return {
-    async start(agent) {
-      const plugin: AgentPlugin = { ...temporalDurabilityPlugin(), dispose: () => end(plugin) }
-      workers.set(plugin, await work([agent]))
+    async start(agent, watch) {
+      const own = temporalDurabilityPlugin()
+      const durability = { ...(own.durability as DurabilityPort), streams }
+      const plugin: AgentPlugin = { ...own, durability, dispose: () => end(plugin) }
+      workers.set(plugin, await work([agent], watch?.(sink)))
       return plugin
     },
     kill: end,

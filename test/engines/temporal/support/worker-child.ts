@@ -1,22 +1,28 @@
-/** A worker in a process of its own, with the contract agent. It can be told to die at one point, once. */
-import { existsSync, writeFileSync } from 'node:fs'
+/** A worker in a process of its own, with the contract agent and one that streams. It can be told to die at one point. */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
 import type { AgentPlugin } from 'holdfast'
 import { executionId } from 'holdfast'
 import { HoldfastPlugin } from '../../../../src/plugins/temporal/worker.ts'
 import { withPlugins } from '../../../../src/testing/engine.ts'
+import { sqliteDurabilityPlugin } from '../../../../src/plugins/sqlite/index.ts'
+import { createStreamer } from './streamer.ts'
 import { createContractAgent } from '../../../support/contract-agent.ts'
 
 Runtime.install({ logger: new DefaultLogger('ERROR') })
 
-const { ADDRESS = '', QUEUE = '', BUNDLE = '', EFFECTS = '', KILL_AT, KILL_MARK = '' } = process.env
+const { ADDRESS = '', QUEUE = '', BUNDLE = '', EFFECTS = '', KILL_AT, KILL_MARK = '', KILL_TIMES = '1' } = process.env
+const { STREAMS } = process.env
+
+/** A dot for each death. */
+const deaths = (): number => (existsSync(KILL_MARK) ? readFileSync(KILL_MARK, 'utf8').length : 0)
 
 async function die(point: string): Promise<void> {
-  if (point !== KILL_AT || existsSync(KILL_MARK)) return
+  if (point !== KILL_AT || deaths() >= Number(KILL_TIMES)) return
   // What runs beside the step is recorded by then: it must not run again.
   await setTimeout(500)
-  writeFileSync(KILL_MARK, point)
+  appendFileSync(KILL_MARK, '.')
   process.kill(process.pid, 'SIGKILL')
 }
 
@@ -33,11 +39,14 @@ async function around<R extends { stepId: string; execution: number }, T>(
 
 const killer: AgentPlugin = { name: 'killer', middleware: { model: around, tool: around } }
 const agent = withPlugins(createContractAgent({ effects: EFFECTS }).definition, [], [killer])
+const streams = STREAMS === undefined ? undefined : sqliteDurabilityPlugin({ path: STREAMS }).durability?.streams
 const worker = await Worker.create({
   connection: await NativeConnection.connect({ address: ADDRESS }),
   taskQueue: QUEUE,
   workflowBundle: { codePath: BUNDLE },
-  plugins: [new HoldfastPlugin({ agents: [agent], heartbeatInterval: 200 })],
+  plugins: [
+    new HoldfastPlugin({ agents: [agent, createStreamer()], heartbeatInterval: 200, ...(streams && { streams }) }),
+  ],
   stickyQueueScheduleToStartTimeout: '1s',
 })
 process.send?.('ready')

@@ -1,11 +1,11 @@
 /** A client, and workers in this process, on the server of the test run. */
 import { randomUUID } from 'node:crypto'
 import { Client, Connection } from '@temporalio/client'
+import type { DataConverter } from '@temporalio/common'
 import type { WorkerOptions } from '@temporalio/worker'
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
-import type { AgentRuns } from 'holdfast'
 import { inject } from 'vitest'
-import type { TemporalRunsOptions } from '../../../../src/plugins/temporal/client.ts'
+import type { TemporalRuns, TemporalRunsOptions } from '../../../../src/plugins/temporal/client.ts'
 import { temporalRuns } from '../../../../src/plugins/temporal/client.ts'
 import type { HoldfastPluginOptions, WorkerAgent } from '../../../../src/plugins/temporal/worker.ts'
 import { HoldfastPlugin } from '../../../../src/plugins/temporal/worker.ts'
@@ -15,7 +15,7 @@ Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] })
 export interface TemporalWorld {
   readonly taskQueue: string
   readonly client: Client
-  readonly runs: AgentRuns
+  readonly runs: TemporalRuns
   /** A worker in this process; stopped with the world. */
   work(
     agents: readonly WorkerAgent[],
@@ -27,22 +27,28 @@ export interface TemporalWorld {
 
 type Stop = () => Promise<void>
 
-export async function temporalWorld(options: TemporalRunsOptions = {}): Promise<TemporalWorld> {
+export async function temporalWorld(
+  options: TemporalRunsOptions = {},
+  dataConverter: DataConverter = {},
+): Promise<TemporalWorld> {
   const { address, bundle } = inject('temporal')
   const taskQueue = `queue-${randomUUID()}`
   const connection = await Connection.connect({ address })
-  const client = new Client({ connection })
+  const client = new Client({ connection, dataConverter })
   const stops: Stop[] = []
-  let native: NativeConnection | undefined
+  const natives: NativeConnection[] = []
   return {
     taskQueue,
     client,
     runs: temporalRuns(client, { taskQueue, patience: 3_000, ...options }),
     async work(agents, plugin = {}, options = {}) {
-      native ??= await NativeConnection.connect({ address })
+      // Workers of one task queue do not share a connection.
+      const native = await NativeConnection.connect({ address })
+      natives.push(native)
       const worker = await Worker.create({
         connection: native,
         taskQueue,
+        dataConverter,
         workflowBundle: { codePath: bundle },
         plugins: [new HoldfastPlugin({ agents, heartbeatInterval: 200, ...plugin })],
         shutdownForceTime: '2s',
@@ -59,7 +65,7 @@ export async function temporalWorld(options: TemporalRunsOptions = {}): Promise<
     async close() {
       await Promise.all(stops.map((stop) => stop()))
       await connection.close()
-      await native?.close()
+      await Promise.all(natives.map((native) => native.close()))
     },
   }
 }
