@@ -1,6 +1,9 @@
 import { defineConfig } from 'tsdown'
 import { bundleWorkflows } from './scripts/bundle-workflows.mjs'
 
+const core = /[\\/]src[\\/](?!(?:plugins|testing)[\\/])/
+const isType = (file: string): boolean => file.endsWith('.d.ts')
+
 export default defineConfig({
   entry: [
     'src/index.ts',
@@ -10,10 +13,22 @@ export default defineConfig({
     'src/plugins/temporal/index.ts',
     'src/plugins/temporal/client.ts',
     'src/plugins/temporal/worker.ts',
+    // No entry of the package: what bundle-workflows.mjs bundles.
+    'src/plugins/temporal/workflow.ts',
     'src/testing/index.ts',
   ],
-  // File by file: what a file imports is seen in dist/ as it is in src/, and test/imports.test.ts can hold it to that.
-  unbundle: true,
+  // The core in one file, whoever imports it: loaded quickly, and once. What else entries share gets files by who shares it.
+  outputOptions: {
+    codeSplitting: {
+      groups: [
+        { name: 'core', test: (file) => core.test(file) && !isType(file) },
+        { name: 'core.d', test: (file) => core.test(file) && isType(file) },
+      ],
+    },
+    chunkFileNames: 'chunks/[name].js',
+    minifyInternalExports: false,
+  },
+  hash: false,
   format: 'esm',
   platform: 'node',
   target: 'es2024',

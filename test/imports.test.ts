@@ -1,8 +1,8 @@
 // Who may import whom: of what is built, by loading it; of the sources, by reading their import statements. Biome says the
 // same while one types, but it cannot tell an import of types from one of values.
 import { execFileSync } from 'node:child_process'
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -19,10 +19,11 @@ interface Import {
   readonly isType: boolean
 }
 
-const statement = /^(?:import|export)\s+(?:(type)\s+)?(?:[\w*{][^'";=]*?\sfrom\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm
+const statement =
+  /^(?:import|export)\s+(?:(type)\s+)?(?:[\w*{][^'";=]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm
 
-function importsOf(file: string): Import[] {
-  const source = readFileSync(join(root, file), 'utf8')
+function importsOf(file: string, folder: string = root): Import[] {
+  const source = readFileSync(join(folder, file), 'utf8')
   return [...source.matchAll(statement)].map(([, type, named, dynamic]) => {
     const specifier = named ?? dynamic ?? ''
     const target = specifier.startsWith('.') ? join(dirname(file), specifier) : specifier
@@ -98,37 +99,97 @@ describe('sources', () => {
   })
 })
 
+/** What each entry of the package may load besides files of its own room and the core. */
+const allowed: { readonly [file: string]: RegExp } = {
+  'index.js': /^emittery$/,
+  'testing/index.js': /^$/,
+  'plugins/sqlite/index.js': /^node:/,
+  'plugins/temporal/index.js': /^@temporalio\/(workflow|common)$/,
+  'plugins/temporal/worker.js': /^node:|^@temporalio\/(activity|common|plugin|worker)$/,
+  'plugins/temporal/client.js': /^@temporalio\/(client|common)$/,
+  'plugins/dapr/index.js': /^node:|^@dapr\/dapr$/,
+  'plugins/lambda/index.js': /^node:|^@aws\/durable-execution-sdk-js$|^@aws-sdk\/client-lambda$/,
+}
+const CORE = 'chunks/core.js'
+
 describe('what is built', () => {
   let built: string
 
-  // A build of its own, of this very source; inside node_modules, so that emittery is found from there.
+  // A build of its own, of this very source; inside node_modules, so that emittery is found from there. Without Temporal's
+  // workflow bundle, which takes longer than all the rest.
   beforeAll(() => {
     built = mkdtempSync(join(root, 'node_modules', '.imports-test-'))
     const tsdown = join(root, 'node_modules/tsdown/dist/run.mjs')
-    execFileSync(process.execPath, [tsdown, 'src/index.ts', '--out-dir', built, '--no-dts', '--logLevel', 'error'], {
-      cwd: root,
-    })
+    const args = ['--out-dir', built, '--no-dts', '--logLevel', 'error', '--on-success', 'node --version']
+    execFileSync(process.execPath, [tsdown, ...args], { cwd: root })
   }, 60_000)
 
   afterAll(() => rmSync(built, { recursive: true, force: true }))
 
-  test('`holdfast` loads its own files and emittery, and nothing else', () => {
+  test('`holdfast` loads two files of its own and emittery, and nothing else', () => {
     const program = join(built, 'trace.mjs')
     writeFileSync(program, trace(pathToFileURL(join(built, 'index.js')).href))
     const output = execFileSync(process.execPath, [program], { encoding: 'utf8' })
     const loaded: string[] = JSON.parse(output)
-    const own = pathToFileURL(`${built}/`).href
     const emittery = pathToFileURL(join(root, 'node_modules/emittery/')).href
-    expect(loaded).toContain(`${own}index.js`)
-    expect(loaded.filter((url) => !url.startsWith(own) && !url.startsWith(emittery))).toEqual([])
+    expect(loaded.filter((url) => !url.startsWith(emittery))).toEqual(
+      ['index.js', CORE].map((file) => pathToFileURL(join(built, file)).href),
+    )
+    expect(loaded.length).toBeGreaterThan(2)
   })
 
-  test('nothing is loaded later than at the start', () => {
-    const files = globSync('**/*.js', { cwd: built })
-    expect(files.filter((file) => /\bimport\(|\brequire\(/.test(readFileSync(join(built, file), 'utf8')))).toEqual([])
-    expect(files).toContain('loop.js')
+  test('nothing of the core is loaded later than at the start', () => {
+    const isLate = (file: string) => /\bimport\(|\brequire\(/.test(readFileSync(join(built, file), 'utf8'))
+    expect(['index.js', CORE].filter(isLate)).toEqual([])
+  })
+
+  test('the core is in one file, with nothing else in it', () => {
+    const sources = sourcesOf(built, CORE)
+    expect(sources).toContain('src/loop.ts')
+    expect(sources.filter((file) => !isCore(file))).toEqual([])
+    const elsewhere = globSync('**/*.js', { cwd: built }).filter(
+      (file) => file !== CORE && sourcesOf(built, file).some(isCore),
+    )
+    expect(elsewhere).toEqual([])
+  })
+
+  test('each entry of the package is known here', () => {
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const entries = Object.values<string | { default: string }>(exports).flatMap((target) =>
+      typeof target === 'string' ? [] : [target.default.replace('./dist/', '')],
+    )
+    expect(Object.keys(allowed).sort()).toEqual(entries.sort())
+  })
+
+  test.each(Object.keys(allowed))('%s loads the core, its own files and the packages of its engine', (entry) => {
+    const files = filesOf(built, entry)
+    const packages = files
+      .flatMap((file) => importsOf(file, built))
+      .filter(({ target }) => !target.endsWith('.js') && !(target === 'emittery' && files.includes(CORE)))
+    expect(packages.filter(({ target }) => !allowed[entry]?.test(target))).toEqual([])
+    expect(files).toContain(CORE)
+    const room = `src/${entry.split('/').slice(0, -1).join('/')}`
+    const isOwn = (file: string) => isCore(file) || file.startsWith(`${room}/`)
+    expect(files.flatMap((file) => sourcesOf(built, file)).filter((file) => !isOwn(file))).toEqual([])
   })
 })
+
+/** The files of the build that are loaded for one of them, itself among them. */
+function filesOf(built: string, entry: string, known: string[] = []): string[] {
+  if (known.includes(entry)) return known
+  known.push(entry)
+  for (const { target } of importsOf(entry, built)) if (target.endsWith('.js')) filesOf(built, target, known)
+  return known
+}
+
+/** The sources that a file was made of. */
+function sourcesOf(built: string, file: string): string[] {
+  const map = join(built, `${file}.map`)
+  // One that only names others.
+  if (!existsSync(map)) return []
+  const { sources } = JSON.parse(readFileSync(map, 'utf8')) as { sources: string[] }
+  return sources.map((source) => relative(root, join(dirname(map), source)).replaceAll('\\', '/'))
+}
 
 /** A program that prints the address of each module that was resolved while `entry` was loaded. */
 function trace(entry: string): string {
