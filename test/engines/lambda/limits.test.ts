@@ -1,10 +1,10 @@
 /** What Lambda limits: bytes, operations, the time of an invocation; and what a warm process may not do. */
-import { Agent, isHoldfastError, tool } from 'holdfast'
+import { Agent, agentTool, isHoldfastError, tool } from 'holdfast'
 import type { ToolContext } from 'holdfast'
 import type { LambdaHandlerOptions } from 'holdfast/lambda'
 import { folderStore, lambdaAgentHandler, lambdaDurabilityPlugin } from 'holdfast/lambda'
 import { withDurableExecution } from '@aws/durable-execution-sdk-js'
-import { call, scriptedModel, text } from 'holdfast/testing'
+import { call, calls, scriptedModel, text } from 'holdfast/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Handler } from '../../../examples/lambda/local/runtime.ts'
 import { answerAll, LambdaWorld } from './support/world.ts'
@@ -68,15 +68,85 @@ test('a record that is too large goes to the payload store, and comes back from 
   expect(times).toBe(1)
 })
 
-test('a run ends, with its messages, before it has used the operations that an execution may have', async () => {
+test('without a store a tool that ran says so, and anything else that is too large is an error with its size and step', async () => {
+  let times = 0
+  const model = scriptedModel([call('give', {}), text('x'.repeat(300_000))])
+  const agent = new Agent({
+    name: 'large',
+    model,
+    tools: [
+      tool({
+        name: 'give',
+        input: { type: 'object' },
+        execute() {
+          times++
+          return 'x'.repeat(300_000)
+        },
+      }),
+    ],
+  })
+  const run = await serve(agent).runs.start(agent, 'go', { runId: 'too-large' })
+  const failure = await run.result().catch((error: unknown) => error)
+  expect(failure).toMatchObject({
+    code: 'PAYLOAD_TOO_LARGE',
+    kind: 'terminal',
+    details: { step: '2/model', limit: 250_000 },
+  })
+  expect((failure as { details: { size: number } }).details.size).toBeGreaterThan(300_000)
+  const told = JSON.stringify(model.calls.at(-1)?.prompt)
+  expect(told).toMatch(/"ran":true/)
+  expect(told).not.toContain('x'.repeat(2_000))
+  expect(times).toBe(1)
+})
+
+test('before it has used the operations that an execution may have a run ends, and goes on in another with its messages', async () => {
   const agent = worker(() => 'worked', { turns: 100 })
   const { runs } = serve(agent, { operations: 80 })
   const run = await runs.start(agent, 'go', { runId: 'operations' })
   const result = await run.result()
-  expect(result.status).toBe('cancelled')
-  expect(result.reason).toMatch(/used 31 of the 80 operations.*messages/)
-  expect(result.turns).toBeGreaterThan(10)
-  expect(result.messages.length).toBeGreaterThan(20)
+  expect(result.status).toBe('limit')
+  expect(result.reason).toMatch(/used 78 of the 80 operations.*messages/)
+  expect((await run.status()).status).toBe('limit')
+  // Between two turns: each call has its real result.
+  expect(result.turns).toBe(38)
+  expect(result.messages).toHaveLength(1 + 2 * 38)
+  expect(JSON.stringify(result.messages.at(-1))).toContain('worked')
+  const next = await runs.start(agent, '', { runId: 'operations-2', messages: result.messages })
+  const later = await next.result()
+  expect(later.status).toBe('limit')
+  expect(later.messages.slice(0, result.messages.length)).toEqual(result.messages)
+  const last = await runs.start(agent, '', { runId: 'operations-3', messages: later.messages })
+  expect(await last.result()).toMatchObject({ status: 'completed', text: 'done' })
+})
+
+test('a turn of more steps than are left ends in the middle, with the results that it has', async () => {
+  const agent = new Agent({
+    name: 'wide',
+    model: scriptedModel([calls(...Array.from({ length: 30 }, () => call('work', {}))), text('done')]),
+    tools: [tool({ name: 'work', input: { type: 'object' }, execute: () => 'worked' })],
+  })
+  const { runs } = serve(agent, { operations: 20 })
+  const { status, messages } = await (await runs.start(agent, 'go', { runId: 'wide' })).result()
+  expect(status).toBe('limit')
+  expect(messages).toHaveLength(3)
+  expect(messages[2]?.content).toHaveLength(30)
+})
+
+test('a run that somebody cancels is cancelled, also at its limit; a sub-agent that reaches it ends the run', async () => {
+  const cancelled = worker(() => 'worked', { turns: 100 }).on('AfterToolCall', ({ run }) => {
+    if (run.turn === 36) run.info.cancel('enough')
+  })
+  const stopped = await serve(cancelled, { operations: 80 }).runs.start(cancelled, 'go', { runId: 'cancelled-first' })
+  expect(await stopped.result()).toMatchObject({ status: 'cancelled', reason: 'enough' })
+  const parent = new Agent({
+    name: 'parent',
+    model: scriptedModel([call('worker', { prompt: 'go' }), text('done')]),
+    tools: [agentTool(worker(() => 'worked', { turns: 100 }))],
+  })
+  const run = await serve(parent, { operations: 80 }).runs.start(parent, 'go', { runId: 'below' })
+  const { status, messages } = await run.result()
+  expect(status).toBe('limit')
+  expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool'])
 })
 
 test('the end of the time of an invocation stops what runs, which another invocation does anew', async () => {
