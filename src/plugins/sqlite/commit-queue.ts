@@ -19,12 +19,15 @@ interface Entry {
 export class CommitQueue {
   readonly #strict: Connection
   readonly #loose: Connection
+  readonly #onSynced: () => void
   #entries: Entry[] = []
   #isStrict = false
 
-  constructor(strict: Connection, loose: Connection) {
+  /** @param onSynced called after each commit of the strict connection */
+  constructor(strict: Connection, loose: Connection, onSynced: () => void) {
     this.#strict = strict
     this.#loose = loose
+    this.#onSynced = onSynced
   }
 
   /**
@@ -56,6 +59,7 @@ export class CommitQueue {
           ? this.#apply(connection, entries)
           : connection.transaction(() => this.#apply(connection, entries))
       for (const each of settle) each()
+      if (connection === this.#strict) this.#onSynced()
     } catch (error) {
       for (const { reject } of entries) reject(error)
     }

@@ -49,12 +49,26 @@ export class Connection {
       this.run('COMMIT')
       return result
     } catch (error) {
-      try {
-        this.run('ROLLBACK')
-      } catch {
-        // SQLite rolls back by itself where the disk is full.
-      }
+      this.#rollBack()
       throw error
+    }
+  }
+
+  /** Done, and rolled back. */
+  undone(body: () => void): void {
+    this.run('BEGIN IMMEDIATE')
+    try {
+      body()
+    } finally {
+      this.#rollBack()
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      this.run('ROLLBACK')
+    } catch {
+      // SQLite rolls back by itself where the disk is full.
     }
   }
 

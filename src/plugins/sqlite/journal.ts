@@ -4,6 +4,7 @@ import { CommitQueue } from './commit-queue.ts'
 import type { Connection } from './connection.ts'
 import { openDatabase, openLoose } from './database.ts'
 import type { JournalOfRun, LiveRun } from './live-run.ts'
+import { LogSpace } from './log-space.ts'
 import type { Owner } from './owner.ts'
 import { becomeOwner, isOwnerAlive } from './owner.ts'
 
@@ -26,7 +27,8 @@ export class Journal implements JournalOfRun {
     this.path = path
     this.strict = openDatabase(path)
     this.loose = openLoose(path)
-    this.queue = new CommitQueue(this.strict, this.loose)
+    const space = new LogSpace(this.loose)
+    this.queue = new CommitQueue(this.strict, this.loose, () => space.afterCommit())
     this.changes = new Changes(
       () => this.strict.get<{ data_version: number }>('PRAGMA data_version')?.data_version ?? 0,
     )
