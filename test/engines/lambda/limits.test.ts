@@ -111,12 +111,19 @@ test('before it has used the operations that an execution may have a run ends, a
   expect(result.turns).toBe(38)
   expect(result.messages).toHaveLength(1 + 2 * 38)
   expect(JSON.stringify(result.messages.at(-1))).toContain('worked')
-  const next = await runs.start(agent, '', { runId: 'operations-2', messages: result.messages })
+  const next = await runs.start(agent, [], { runId: 'operations-2', messages: result.messages })
   const later = await next.result()
   expect(later.status).toBe('limit')
   expect(later.messages.slice(0, result.messages.length)).toEqual(result.messages)
-  const last = await runs.start(agent, '', { runId: 'operations-3', messages: later.messages })
-  expect(await last.result()).toMatchObject({ status: 'completed', text: 'done' })
+  const last = await runs.start(agent, [], { runId: 'operations-3', messages: later.messages })
+  const { status, text: said, messages } = await last.result()
+  expect({ status, said }).toEqual({ status: 'completed', said: 'done' })
+  // One conversation: what was asked, a hundred turns with their results, the end.
+  expect(messages.map(({ role }) => role)).toEqual([
+    'user',
+    ...Array(100).fill(['assistant', 'tool']).flat(),
+    'assistant',
+  ])
 })
 
 test('a turn of more steps than are left ends in the middle, with the results that it has', async () => {
