@@ -2,145 +2,17 @@
  * The machine: an agent run as a pure function over plain JSON. `(state, outcome) -> state`, and what comes next. No
  * clock, no randomness, no I/O; it knows nobody. From its state alone a run goes on, in another process, on another engine.
  */
-import { chainDigest, digest } from './digest.ts'
 import type { Json } from './json.ts'
-import type {
-  ApprovalRequestPart,
-  ApprovalResponsePart,
-  AssistantMessage,
-  Message,
-  ToolResultOutput,
-  ToolResultPart,
-  Usage,
-  UserMessage,
-} from './message.ts'
+import type { ToolsPhase, RunState } from './machine/state.ts'
+import { advanceBase, emptyBase } from './machine/state.ts'
+import type { ApprovalResponsePart, Message, ToolResultOutput, ToolResultPart, Usage, UserMessage } from './message.ts'
 import { addUsage } from './message.ts'
-import type { AgentSpec, ToolSpec } from './spec.ts'
-import type { Base, ModelOutput, ModelToolCall, OpenWait } from './step-kinds.ts'
-import type { StepDescriptor } from './step.ts'
+import type { ModelOutput } from './step-kinds.ts'
 
-export interface RunState {
-  readonly version: 1
-  readonly runId: string
-  /** What opens the ids of its steps: empty, or the sub-agent's step id and a slash. */
-  readonly path: string
-  readonly spec: AgentSpec
-  readonly context: Json
-  readonly status: 'running' | 'waiting' | 'completed' | 'limit' | 'cancelled'
-  readonly reason?: string
-  readonly turn: number
-  /** Whether BeforeInvocation was called. */
-  readonly begun: boolean
-  /** Messages that the run was started with: a conversation to go on with, nothing new. */
-  readonly given: number
-  /** Events that observers were told of: numbers go on from here. */
-  readonly events: number
-  readonly phase: Phase
-  readonly messages: readonly Message[]
-  /** The prefix of `messages` that the last model call was made with. */
-  readonly base: Base
-  /** A hook asked to compact before the next model call. */
-  readonly compacting: boolean
-  readonly compactions: number
-  readonly usage: Usage
-  /** Input tokens of the last model call. */
-  readonly inputTokens: number
-  readonly output?: Json
-  /** Each plugin's own JSON. */
-  readonly plugins: { readonly [plugin: string]: Json }
-  /** Open waits, with status `waiting`. */
-  readonly waits: readonly OpenWait[]
-  /**
-   * What the present batch already has, by execution or wait id: of a run that waits without an engine, so that nothing that
-   * was done is done again. Empty between batches.
-   */
-  readonly kept: { readonly [id: string]: Json }
-}
-
-export type Phase =
-  | { readonly type: 'model' }
-  | { readonly type: 'tools'; readonly calls: readonly ModelToolCall[]; readonly asked: readonly ApprovalRequestPart[] }
-  | { readonly type: 'end' }
-
-type ToolsPhase = Extract<Phase, { readonly type: 'tools' }>
-
-/** What comes next. */
-export type Next =
-  | { readonly type: 'model'; readonly step: StepDescriptor<'model'> }
-  | { readonly type: 'compact'; readonly step: StepDescriptor<'task'> }
-  | { readonly type: 'tools'; readonly calls: readonly PlannedCall[]; readonly asked: readonly PlannedApproval[] }
-  | { readonly type: 'end' }
-
-export interface PlannedCall {
-  readonly call: ModelToolCall
-  readonly tool: ToolSpec | undefined
-  /** Left out where the call is invalid: the model is told why, nothing runs. */
-  readonly step?: StepDescriptor<'tool'> | StepDescriptor<'agent'>
-}
-
-/** A tool that the provider runs asks for leave. */
-export interface PlannedApproval {
-  readonly request: ApprovalRequestPart
-  readonly waitId: string
-  readonly tool: string
-  readonly input: Json
-}
-
-export interface RunStart {
-  readonly runId: string
-  readonly path?: string
-  readonly input: string | UserMessage['content']
-  readonly messages?: readonly Message[]
-  readonly context?: Json
-}
-
-/** The state of a run that has done nothing yet. */
-export function startRun(spec: AgentSpec, start: RunStart): RunState {
-  const content = typeof start.input === 'string' ? [{ type: 'text', text: start.input } as const] : start.input
-  const input: readonly Message[] = content.length > 0 ? [{ role: 'user', content }] : []
-  return {
-    version: 1,
-    runId: start.runId,
-    path: start.path ?? '',
-    spec,
-    context: start.context ?? null,
-    status: 'running',
-    turn: 0,
-    begun: false,
-    given: start.messages?.length ?? 0,
-    events: 0,
-    phase: { type: 'model' },
-    messages: [...(start.messages ?? []), ...input],
-    base: emptyBase(spec, 0),
-    compacting: false,
-    compactions: 0,
-    usage: {},
-    inputTokens: 0,
-    plugins: {},
-    waits: [],
-    kept: {},
-  }
-}
-
-/** What is to be done in a state. */
-export function nextOf(state: RunState): Next {
-  if (state.status !== 'running') return { type: 'end' }
-  const { phase } = state
-  switch (phase.type) {
-    case 'model':
-      return mustCompact(state)
-        ? { type: 'compact', step: compactStep(state) }
-        : { type: 'model', step: modelStep(state) }
-    case 'tools':
-      return {
-        type: 'tools',
-        calls: phase.calls.map((call, index) => planCall(state, call, index)),
-        asked: phase.asked.map((request, index) => planApproval(state, request, index)),
-      }
-    case 'end':
-      return { type: 'end' }
-  }
-}
+export type { PlannedApproval, PlannedCall } from './machine/next.ts'
+export { nextOf } from './machine/next.ts'
+export type { Phase, RunState } from './machine/state.ts'
+export { startRun } from './machine/state.ts'
 
 /** The model replied. */
 export function afterModel(state: RunState, output: ModelOutput): RunState {
@@ -235,72 +107,6 @@ function checkLimits(state: RunState): RunState {
   return { ...state, status: 'limit', reason, phase: { type: 'end' } }
 }
 
-function modelStep(state: RunState): StepDescriptor<'model'> {
-  const { spec } = state
-  return {
-    kind: 'model',
-    id: `${state.path}${state.turn + 1}/model`,
-    execution: 1,
-    name: 'model',
-    input: {
-      model: spec.models[0] ?? 'default',
-      base: state.base,
-      append: state.messages.slice(state.base.length),
-      ...(spec.settings && { settings: spec.settings }),
-      ...(spec.toolChoice && { toolChoice: spec.toolChoice }),
-    },
-    policy: spec.modelPolicy,
-  }
-}
-
-function mustCompact(state: RunState): boolean {
-  const when = state.spec.compact
-  if (!when || state.turn === 0) return false
-  return (
-    state.compacting ||
-    (when.messages !== undefined && state.messages.length >= when.messages && state.base.length > 0) ||
-    (when.inputTokens !== undefined && state.inputTokens >= when.inputTokens)
-  )
-}
-
-function compactStep(state: RunState): StepDescriptor<'task'> {
-  return {
-    kind: 'task',
-    id: `${state.path}${state.turn + 1}/compact`,
-    execution: 1,
-    name: 'holdfast.compact',
-    input: { base: { ...state.base }, append: state.messages.slice(state.base.length) as unknown as Json },
-    policy: { ...state.spec.modelPolicy },
-  }
-}
-
-function planCall(state: RunState, call: ModelToolCall, index: number): PlannedCall {
-  const tool = state.spec.tools.find(({ name }) => name === call.toolName)
-  if (!tool || call.invalid !== undefined) return { call, tool }
-  const kind = tool.type === 'agent' ? 'agent' : 'tool'
-  const step = {
-    kind,
-    id: `${state.path}${state.turn}/${kind}/${index}/${tool.name}`,
-    execution: 1,
-    name: tool.name,
-    input: call.input,
-    policy: tool.policy,
-  } as StepDescriptor<'tool'> | StepDescriptor<'agent'>
-  return { call, tool, step }
-}
-
-function planApproval(state: RunState, request: ApprovalRequestPart, index: number): PlannedApproval {
-  const reply = state.messages[state.messages.length - 1] as AssistantMessage
-  const call = reply.content.find((part) => part.type === 'tool-call' && part.toolCallId === request.toolCallId)
-  const known = call?.type === 'tool-call' ? call : undefined
-  return {
-    request,
-    waitId: `${state.path}${state.turn}/provider/${index}/approval`,
-    tool: known?.toolName ?? 'unknown',
-    input: known?.input ?? null,
-  }
-}
-
 function toolMessage(
   { calls, asked }: ToolsPhase,
   results: readonly ToolResultOutput[],
@@ -340,25 +146,4 @@ function assistantMessage(text: string): Message {
 function mendOutput(problem: string | undefined): UserMessage {
   const text = `Your reply is not the JSON that was asked for: ${problem ?? 'no JSON'}. Reply with the corrected JSON alone.`
   return { role: 'user', content: [{ type: 'text', text }] }
-}
-
-/** The base after a model call: all that it was shown. */
-function advanceBase(state: RunState): Base {
-  let chained = state.base.digest
-  for (let i = state.base.length; i < state.messages.length; i++) {
-    chained = chainDigest(chained, state.messages[i] as unknown as Json)
-  }
-  return { length: state.messages.length, digest: chained }
-}
-
-const specDigests = new WeakMap<AgentSpec, string>()
-
-/** Nothing said yet: the digest stands for the spec, so that equal digests mean equal prompts. */
-function emptyBase(spec: AgentSpec, compactions: number): Base {
-  let known = specDigests.get(spec)
-  if (known === undefined) {
-    known = digest(spec as unknown as Json)
-    specDigests.set(spec, known)
-  }
-  return { length: 0, digest: compactions === 0 ? known : chainDigest(known, compactions) }
 }
