@@ -136,22 +136,10 @@ export function textOf(message: Message | undefined): string {
   return text
 }
 
-const COUNTS = [
-  'inputTokens',
-  'outputTokens',
-  'cachedInputTokens',
-  'cacheWriteTokens',
-  'reasoningTokens',
-  'totalTokens',
-] as const satisfies readonly (keyof Usage)[]
-
 /** The sum of two counts, member by member. */
 export function addUsage(a: Usage, b: Usage | undefined): Usage {
   if (!b) return a
   const sum: { -readonly [K in keyof Usage]: number } = { ...a }
-  for (const key of COUNTS) {
-    const value = b[key]
-    if (value !== undefined) sum[key] = (sum[key] ?? 0) + value
-  }
+  for (const key of Object.keys(b) as (keyof Usage)[]) if (b[key] !== undefined) sum[key] = (sum[key] ?? 0) + b[key]
   return sum
 }

@@ -74,6 +74,11 @@ export function describeStep<K extends StepKind>(step: StepDescriptor<K> & { run
       details: { step: step.id },
     })
   }
+  return asDescriptor(step)
+}
+
+/** For the loop: the members of a step that are data. */
+export function asDescriptor<K extends StepKind>(step: StepDescriptor<K>): StepDescriptor<K> {
   const { kind, id, execution, name, input, policy } = step
   return { kind, id, execution, name, input, policy }
 }
@@ -88,11 +93,11 @@ type InternalContext<K extends StepKind> = StepContext & { [AS]?: StepDescriptor
 
 /** For the loop: a step at the very inside, with what is to be called when a hook settles it. */
 export function bareStep<K extends StepKind>(
-  { kind, id, execution, name, input, policy }: StepDescriptor<K>,
+  descriptor: StepDescriptor<K>,
   run: Step<K>['run'],
   onSettle?: () => void,
 ): Step<K> {
-  const step: Internal<K> = { kind, id, execution, name, input, policy, run, [BARE]: run, [SETTLE]: onSettle }
+  const step: Internal<K> = { ...asDescriptor(descriptor), run, [BARE]: run, [SETTLE]: onSettle }
   return step
 }
 

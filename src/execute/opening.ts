@@ -1,6 +1,6 @@
 /** What a run is started with, as it is kept: large files are in the store, and the record has their references. */
 import type { Message } from '../message.ts'
-import { storeFiles } from '../model/file.ts'
+import { fromModelFile, isLargeFile } from '../model/file.ts'
 import type { RunInput } from '../run.ts'
 import type { AgentSpec } from '../spec.ts'
 import type { PayloadStore } from '../stream.ts'
@@ -15,15 +15,26 @@ export interface Pinned extends Partial<Opening> {
   readonly spec: AgentSpec
 }
 
-/** The members of an opening that have large files, with these in the store. */
-export async function storeOpening(opening: Opening, payloads: PayloadStore): Promise<Partial<Opening>> {
-  const input = await storeFiles(opening.input, payloads)
-  const messages: Message[] = []
-  let stored = false
-  for (const message of opening.messages ?? []) {
-    const content = await storeFiles<Message['content']>(message.content, payloads)
-    stored ||= content !== message.content
-    messages.push({ ...message, content } as Message)
+/** An opening with its large files in the store; nothing where it has none. */
+export async function storeOpening(
+  { input, messages }: Opening,
+  payloads: PayloadStore,
+): Promise<Opening | Record<string, never>> {
+  let found = false
+  const store = async <T>(part: T): Promise<T> => {
+    if (!isLargeFile(part)) return part
+    found = true
+    return { ...part, data: await fromModelFile(part.data.base64, payloads) }
   }
-  return { ...(input !== opening.input && { input }), ...(stored && { messages }) }
+  const storeAll = async <C extends string | readonly unknown[]>(content: C): Promise<C> =>
+    typeof content === 'string' ? content : ((await Promise.all(content.map(store))) as unknown as C)
+  const stored = {
+    input: await storeAll(input),
+    ...(messages && {
+      messages: (await Promise.all(
+        messages.map(async (message) => ({ ...message, content: await storeAll<Message['content']>(message.content) })),
+      )) as Message[],
+    }),
+  }
+  return found ? stored : {}
 }

@@ -77,15 +77,9 @@ export async function parseInput(known: Tool, input: Json): Promise<unknown> {
 }
 
 export function toolContext(attempt: AttemptContext): ToolContext {
-  const { step, runId, publisher } = attempt
+  const { step, publisher } = attempt
   return {
-    runId,
-    stepId: step.id,
-    execution: step.execution,
-    attempt: attempt.attemptNumber,
-    idempotencyKey: attempt.idempotencyKey,
-    signal: attempt.attemptScope.signal,
-    context: attempt.context ?? null,
+    ...executionRequest(attempt),
     progress: (data) => publisher?.progress(toJson(data, `step ${step.id}: progress`)),
   }
 }

@@ -21,7 +21,7 @@ import { suspended } from './run-context.ts'
 import type { Seq } from './seq.ts'
 import type { StepInput, StepKind, StepOutput, WaitInput, WaitOutput } from '../step-kinds.ts'
 import type { Step, StepContext, StepDescriptor, StepRecord } from '../step.ts'
-import { bareStep, currentStep, pass } from '../step-wrap.ts'
+import { asDescriptor, bareStep, currentStep, pass } from '../step-wrap.ts'
 import { executionId, fingerprint, requireSameStep } from '../step.ts'
 import { delay } from '../execute/stop.ts'
 import {
@@ -135,8 +135,7 @@ export class Slot<K extends StepKind = StepKind> {
   inScope<T>(body: () => Promise<T>): Promise<T> {
     const { scope } = this.frame.run
     if (!scope) return body()
-    const { kind, id, name, input, policy } = this.step
-    return scope({ kind, id, execution: this.executions + 1, name, input, policy }, body, this.frame.info)
+    return scope({ ...asDescriptor(this.step), execution: this.executions + 1 }, body, this.frame.info)
   }
 
   /** Run the step as hooks made it. Rejects if it ends by any way but its durable part or `settledStep`. */
@@ -314,7 +313,7 @@ export class Slot<K extends StepKind = StepKind> {
   }
 
   #tellStarted(step: StepDescriptor<K>, phase: 'live' | 'replay'): void {
-    if (this.#seq) this.frame.tell({ type: 'step-started', step: told(step) }, phase, this.#seq)
+    if (this.#seq) this.frame.tell({ type: 'step-started', step: asDescriptor(step) }, phase, this.#seq)
   }
 
   #tellFinished(step: StepDescriptor<K>, outcome: { output: StepOutput<K> } | { error: ErrorJson }): void {
@@ -323,10 +322,6 @@ export class Slot<K extends StepKind = StepKind> {
     if (run.byName) this.live = run.phase === 'live'
     if (!this.live && !run.byName) this.#tellStarted(step, 'replay')
     const phase = step.kind === 'agent' ? run.phase : this.live ? 'live' : 'replay'
-    this.frame.tell({ type: 'step-finished', step: told(step), ...outcome }, phase, this.#seq)
+    this.frame.tell({ type: 'step-finished', step: asDescriptor(step), ...outcome }, phase, this.#seq)
   }
-}
-
-function told({ kind, id, execution, name, input, policy }: StepDescriptor): StepDescriptor {
-  return { kind, id, execution, name, input, policy }
 }

@@ -27,19 +27,8 @@ export async function fromModelFile(file: ModelFileData, payloads: PayloadStore 
   return { type: 'data', base64: typeof data === 'string' ? data : base64FromBytes(data) }
 }
 
-type Content = string | readonly unknown[]
-
-/** The content of a message with its files over 64 KB as references into the store; the very same where it has none. */
-export async function storeFiles<C extends Content>(content: C, payloads: PayloadStore): Promise<C> {
-  if (typeof content === 'string' || !content.some(isLarge)) return content
-  const stored: unknown[] = []
-  for (const part of content) {
-    stored.push(isLarge(part) ? { ...part, data: await fromModelFile(part.data.base64, payloads) } : part)
-  }
-  return stored as unknown as C
-}
-
-function isLarge(part: unknown): part is { readonly data: { readonly base64: string } } {
+/** Whether a part is a file that belongs into the store. */
+export function isLargeFile(part: unknown): part is { readonly data: { readonly base64: string } } {
   const data = (part as { readonly data?: FileData } | null)?.data
   return data?.type === 'data' && sizeOf(data.base64) > INLINE_BYTES
 }

@@ -91,17 +91,16 @@ export function toUsage(usage: PartOf<'finish'>['usage'] | undefined): Usage {
   const input = inputTokens?.total
   const output = outputTokens?.total
   const counts: { -readonly [K in keyof Usage]: number } = {}
-  if (isCount(input)) counts.inputTokens = input
-  if (isCount(output)) counts.outputTokens = output
-  if (isCount(inputTokens?.cacheRead)) counts.cachedInputTokens = inputTokens.cacheRead
-  if (isCount(inputTokens?.cacheWrite)) counts.cacheWriteTokens = inputTokens.cacheWrite
-  if (isCount(outputTokens?.reasoning)) counts.reasoningTokens = outputTokens.reasoning
-  if (isCount(input) || isCount(output)) counts.totalTokens = (input ?? 0) + (output ?? 0)
+  const add = (key: keyof Usage, count: number | undefined): void => {
+    if (Number.isFinite(count)) counts[key] = count as number
+  }
+  add('inputTokens', input)
+  add('outputTokens', output)
+  add('cachedInputTokens', inputTokens?.cacheRead)
+  add('cacheWriteTokens', inputTokens?.cacheWrite)
+  add('reasoningTokens', outputTokens?.reasoning)
+  add('totalTokens', (input ?? output) === undefined ? undefined : (input ?? 0) + (output ?? 0))
   return counts
-}
-
-function isCount(value: number | undefined): value is number {
-  return typeof value === 'number' && Number.isFinite(value)
 }
 
 /** `undefined` for what is no JSON. No input at all counts as `{}`, as in the AI SDK. */
