@@ -36,11 +36,16 @@ const module = await load(path)
 const create = module.create ?? module.default
 if (typeof create !== 'function') fail(`${path} exports no function 'create', and its default is none.\n\n${USAGE}`)
 
-const { plugin, cases } = await casesOf(create, module.options ?? {})
-const only = values.only
-const report = await runConformance(only === undefined ? cases : cases.filter(({ name }) => name.includes(only)), {
+const { plugin, cases: all } = await casesOf(create, module.options ?? {})
+const { only = '' } = values
+const cases = all.filter(({ name }) => name.includes(only))
+if (cases.length === 0) fail(`no case has '${only}' in its name. They are:\n${all.map(({ name }) => name).join('\n')}`)
+let done = 0
+const report = await runConformance(cases, {
   plugin: plugin.name,
   ...(plugin.durability && { supports: plugin.durability.supports }),
+  // The table comes when all is done, which takes a while.
+  onResult: () => tell(++done < cases.length ? `${done} of ${cases.length}: ${cases[done].name}` : ''),
 })
 if (values.json) console.log(JSON.stringify(report, null, 2))
 else if (values.markdown) console.log(formatMarkdown([report]))
@@ -74,13 +79,39 @@ async function load(path) {
 }
 
 async function casesOf(create, given) {
-  const made = await create()
-  const options = { ...given, create, ...(values.timeout !== undefined && { timeout: Number(values.timeout) }) }
-  if (typeof made.start !== 'function') return { plugin: made, cases: pluginConformance(options) }
-  const plugin = await made.start(conformanceAgent('pair', createWorld()))
+  const options = { ...given, create, ...(values.timeout !== undefined && { timeout: timeoutOf(values.timeout) }) }
+  const made = await attempt('create()', create)
+  if (typeof made?.start !== 'function') {
+    if (typeof made?.name !== 'string') fail(`create() gives neither an EngineUnderTest nor a plugin.\n\n${USAGE}`)
+    if (made.durability) {
+      fail(`'${made.name}' is a durability plugin: let create() give an engine with empty storage for it,
+{ start: () => plugin }, whose start() is called for each process.`)
+    }
+    return { plugin: made, cases: pluginConformance(options) }
+  }
+  const plugin = await attempt('start()', () => made.start(conformanceAgent('pair', createWorld())))
+  if (!plugin?.durability) fail(`start() gives no durability plugin. For other plugins let create() give the plugin.`)
   await plugin.dispose?.()
   await made.dispose?.()
-  return { plugin, cases: durabilityConformance({ supports: plugin.durability?.supports ?? {}, ...options }) }
+  return { plugin, cases: durabilityConformance({ supports: plugin.durability.supports, ...options }) }
+}
+
+async function attempt(what, work) {
+  try {
+    return await work()
+  } catch (error) {
+    return fail(`${what} of ${path} failed: ${error?.stack ?? error}`)
+  }
+}
+
+function timeoutOf(text) {
+  const timeout = Number(text)
+  return timeout > 0 ? timeout : fail(`--timeout is a number of milliseconds, not '${text}'`)
+}
+
+/** A line that the next one takes the place of, where somebody looks. */
+function tell(line) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`)
 }
 
 function fail(message) {

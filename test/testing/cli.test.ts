@@ -1,7 +1,10 @@
 /** The command line: what it prints, and what it exits with. */
 import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 
 const BIN = fileURLToPath(new URL('../../bin/holdfast-conformance.js', import.meta.url))
 const module = (name: string): string => fileURLToPath(new URL(`./support/${name}.ts`, import.meta.url))
@@ -53,4 +56,41 @@ test('nothing to test: what is wrong, and 2', async () => {
   const { code, err } = await conformance('./nowhere.js')
   expect([code, err]).toEqual([2, expect.stringContaining("./nowhere.js can't be loaded")])
   expect((await conformance('plugin.js', '--nonsense')).code).toBe(2)
+})
+
+const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+test.each([
+  ['exports nothing', '', "exports no function 'create'"],
+  ['throws', "export const create = () => { throw new Error('no disk') }", 'create() of'],
+  ['gives nothing', 'export const create = () => {}', 'create() gives neither an EngineUnderTest nor a plugin'],
+  [
+    'gives a durability plugin bare',
+    "export const create = () => ({ name: 'mine', durability: { supports: {} } })",
+    "'mine' is a durability plugin: let create() give an engine",
+  ],
+  [
+    'starts what is no durability plugin',
+    "export const create = () => ({ start: () => ({ name: 'mine' }) })",
+    'start() gives no durability plugin',
+  ],
+  [
+    'can not start',
+    "export const create = () => ({ start: () => Promise.reject(new Error('no disk')) })",
+    'start() of',
+  ],
+])('a module that %s: what is wrong, and 2', async (_, code, message) => {
+  const path = join(folder, 'module.mjs')
+  writeFileSync(path, code)
+  const { code: exit, out, err } = await conformance(path)
+  expect([exit, out, err]).toEqual([2, '', expect.stringContaining(message)])
+})
+
+test('options that fit nothing: what is wrong, and 2', async () => {
+  const none = await conformance(module('map-module'), '--only', 'wiats')
+  expect(none).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^no case has 'wiats' in its name/) })
+  expect(none.err).toContain('\nwaits: together\n')
+  const { code, err } = await conformance(module('map-module'), '--timeout', '1m')
+  expect([code, err]).toEqual([2, expect.stringContaining("not '1m'")])
 })
