@@ -3,23 +3,36 @@ export interface DaprProgram {
   readonly alive: boolean
   readonly log: string
   start(): void
+  /** SIGKILL. */
   kill(): Promise<void>
+  /** SIGTERM. */
+  stop(): Promise<void>
+}
+
+export interface AppOptions {
+  readonly activities?: number
+  readonly workflows?: number
+  /** As of daprd's flag. Default: `64Mi`. */
+  readonly maxBodySize?: string
 }
 
 export interface DaprApp {
   readonly id: string
   readonly host: string
+  /** The file of the state store. */
+  readonly database: string
   readonly grpcPort: number
   readonly httpPort: number
   readonly pid: number | undefined
   start(): Promise<void>
   kill(): Promise<void>
+  stop(): Promise<void>
 }
 
 export interface DaprCluster {
   readonly placement: DaprProgram
   readonly scheduler: DaprProgram
-  app(id: string, workflow?: { readonly activities?: number; readonly workflows?: number }): Promise<DaprApp>
+  app(id: string, options?: AppOptions): Promise<DaprApp>
   stop(): Promise<void>
 }
 

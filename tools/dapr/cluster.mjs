@@ -32,8 +32,8 @@ export async function startCluster(folder) {
     placement,
     scheduler,
     /** A daprd for an app; the same app has the same state. */
-    async app(id, workflow = {}) {
-      const app = await createApp(binaries.daprd, folder, id, workflow, { placementPort, schedulerPort })
+    async app(id, options = {}) {
+      const app = await createApp(binaries.daprd, folder, id, options, { placementPort, schedulerPort })
       apps.push(app)
       await app.start()
       return app
@@ -44,23 +44,26 @@ export async function startCluster(folder) {
   }
 }
 
-async function createApp(binary, folder, id, workflow, { placementPort, schedulerPort }) {
+async function createApp(binary, folder, id, options, { placementPort, schedulerPort }) {
+  const { maxBodySize = '64Mi' } = options
   const home = join(folder, id)
   mkdirSync(join(home, 'components'), { recursive: true })
   writeFileSync(join(home, 'components', 'state.yaml'), stateStore(join(home, 'state.db')))
-  writeFileSync(join(home, 'config.yaml'), configuration(join(folder, 'names.db'), workflow))
+  writeFileSync(join(home, 'config.yaml'), configuration(join(folder, 'names.db'), options))
   const [grpcPort, httpPort, internalPort] = await freePorts(3)
   const daprd = program(binary, 'daprd', home, [
     ...['--mode', 'standalone', '--app-id', id, '--resources-path', join(home, 'components')],
     ...['--config', join(home, 'config.yaml'), '--dapr-grpc-port', grpcPort, '--dapr-http-port', httpPort],
     ...['--dapr-internal-grpc-port', internalPort, '--dapr-listen-addresses', HOST],
     ...['--dapr-internal-grpc-listen-address', HOST, '--placement-host-address', `${HOST}:${placementPort}`],
-    ...['--scheduler-host-address', `${HOST}:${schedulerPort}`, '--max-body-size', '64Mi', '--log-level', process.env.DAPR_LOG_LEVEL ?? 'warn'],
+    ...['--scheduler-host-address', `${HOST}:${schedulerPort}`, '--max-body-size', maxBodySize, '--log-level', process.env.DAPR_LOG_LEVEL ?? 'warn'],
     '--enable-metrics=false',
   ])
   return {
     id,
     host: HOST,
+    /** The state store. */
+    database: join(home, 'state.db'),
     grpcPort,
     httpPort,
     get pid() {
@@ -71,6 +74,7 @@ async function createApp(binary, folder, id, workflow, { placementPort, schedule
       await healthy(httpPort, daprd)
     },
     kill: () => daprd.kill(),
+    stop: () => daprd.stop(),
   }
 }
 
@@ -105,6 +109,11 @@ function program(path, name, folder, args) {
     /** SIGKILL; resolves when it is gone. */
     async kill() {
       end()
+      await gone
+    },
+    /** Lets it end by itself; resolves when it is gone. */
+    async stop() {
+      child?.kill('SIGTERM')
       await gone
     },
   }

@@ -12,9 +12,9 @@ import {
 import type { Json } from '../../index.ts'
 import { Conversations, conversationOf } from './conversations.ts'
 import { onStopHere, pinnedHere } from './here.ts'
-import type { CancelRow, Pinned, RunRow, StepCall, StepReply } from './protocol.ts'
-import { cancelKey, MAX_OUTPUT, PROTOCOL, runKey, sizeOf, startedKey } from './protocol.ts'
-import type { Store } from './store.ts'
+import type { CancelRow, Pinned, RunRow, RunTomb, StepCall, StepReply } from './protocol.ts'
+import { cancelKey, INLINE, MAX_OUTPUT, PROTOCOL, recordKey, runKey, sizeOf, startedKey } from './protocol.ts'
+import type { RunRows } from './run-rows.ts'
 import type { WorkerAgent } from './workflow.ts'
 
 export interface ActivityOptions {
@@ -32,17 +32,17 @@ const DONE = 60_000
 const MANY = 200
 
 export class StepActivities {
-  readonly #store: Store
+  readonly #rows: RunRows
   readonly #options: ActivityOptions
   readonly #agents: ReadonlyMap<string, WorkerAgent>
   readonly #conversations: Conversations
   readonly #running = new Map<string, Promise<StepReply>>()
 
-  constructor(store: Store, options: ActivityOptions) {
-    this.#store = store
+  constructor(rows: RunRows, options: ActivityOptions) {
+    this.#rows = rows
     this.#options = options
     this.#agents = new Map(options.agents.map((agent) => [agent.name, agent]))
-    this.#conversations = new Conversations(store, options.remember)
+    this.#conversations = new Conversations(rows, options.remember)
   }
 
   /** Joins what runs here already: after a restart of daprd the same attempt is asked for again. */
@@ -53,7 +53,7 @@ export class StepActivities {
     const running = this.#reply(call)
     this.#running.set(key, running)
     void running.then((reply) => {
-      if (!('record' in reply)) this.#running.delete(key)
+      if (!('record' in reply || 'held' in reply)) this.#running.delete(key)
       else setTimeout(() => this.#running.delete(key), DONE).unref()
       const [oldest] = this.#running.keys()
       if (this.#running.size > MANY && oldest !== undefined) this.#running.delete(oldest)
@@ -66,7 +66,7 @@ export class StepActivities {
     const stop = new AbortController()
     let cancelled: CancelRow | undefined
     const look = async (): Promise<void> => {
-      cancelled ??= await this.#store.get<CancelRow>(cancelKey(nonce))
+      cancelled ??= await this.#rows.get<CancelRow>(cancelKey(nonce))
       if (cancelled) stop.abort()
     }
     const off = onStopHere(nonce, () => stop.abort())
@@ -74,7 +74,7 @@ export class StepActivities {
     try {
       await look()
       if (cancelled) return { cancelled }
-      return { record: fitting(call, await this.#execute(call, stop.signal)) }
+      return await this.#replyWith(call, fitting(call, await this.#execute(call, stop.signal)))
     } catch (error) {
       if (stop.signal.aborted) return { cancelled: cancelled ?? {} }
       const json = errorToJson(error, 'ENGINE_UNAVAILABLE')
@@ -87,22 +87,31 @@ export class StepActivities {
     }
   }
 
+  /** What is large goes through the state store: in the history Dapr would carry it with each further step. */
+  async #replyWith({ nonce, step, attempt }: StepCall, record: StepRecord): Promise<StepReply> {
+    const text = JSON.stringify(record)
+    if (text.length <= INLINE) return { record }
+    return { held: await this.#rows.putText(nonce, recordKey(nonce, executionId(step), attempt), text) }
+  }
+
   async #execute(call: StepCall, signal: AbortSignal): Promise<StepRecord> {
-    const { step, nonce, attempt, runId } = call
+    const { nonce, attempt, runId } = call
     const agent = this.#agents.get(call.root)
     if (call.version !== PROTOCOL || !agent) throw notHere(call)
     const { spec, context } = await this.#pinned(call, agent)
-    const conversation = conversationOf(call)
-    const before = conversation ? await this.#conversations.before(call, conversation.base) : []
+    const base = conversationOf(call.step)?.base
+    const before = base ? await this.#conversations.before(call, base) : []
+    const step = await this.#conversations.whole(call, before)
+    const conversation = conversationOf(step)
     if (
       step.policy.effect === 'once' &&
-      !(await this.#store.first(startedKey(nonce, executionId(step)), { attempt }))
+      !(await this.#rows.first(nonce, startedKey(nonce, executionId(step)), { attempt }))
     ) {
       return { of: fingerprint(step), error: unknownOutcome(step.id) }
     }
     const { streams, payloads } = this.#options
-    const kept = conversation && this.#conversations.keep(call, conversation, before)
-    kept?.catch(() => {})
+    const kept = conversation && !call.held && this.#conversations.keep(call, conversation, before)
+    if (kept) kept.catch(() => {})
     const record = await executeStep(agent, step, {
       runId,
       agent: call.agent,
@@ -122,8 +131,8 @@ export class StepActivities {
   async #pinned({ nonce, spec, runId, agent: name, pinned }: StepCall, agent: WorkerAgent): Promise<Pinned> {
     const here = pinned ?? pinnedHere.get(`${nonce} ${spec}`)
     if (here) return here
-    const row = await this.#store.get<RunRow>(runKey(runId))
-    const start = row?.nonce === nonce ? row.start : undefined
+    const row = await this.#rows.get<RunRow | RunTomb>(runKey(runId))
+    const start = row && 'start' in row && row.nonce === nonce ? row.start : undefined
     const found = start && [start.spec, agent.definition.spec].map((one) => named(one, name, spec)).find((one) => one)
     if (!found) throw unpinned(runId)
     const known = { spec: found, context: start.context ?? null }

@@ -15,10 +15,25 @@ export interface Tasks {
   on(event: string, handler: (payload: unknown) => void): void
   /** Waits for what a handler of events will settle. */
   untilEvent<T>(promise: Promise<T>): Promise<T>
+  /**
+   * Does what Dapr need not record: it gives the same whenever it is done. Dapr has its turn when it is over; where it fails
+   * the workflow does.
+   */
+  direct<T>(work: () => Promise<T>): Promise<T>
+  /** Whether so many bytes may be scheduled in this turn, which are then taken. */
+  hasRoom(bytes: number): boolean
+  /** Whether nothing is under way but timers that nobody needs any more. */
+  readonly isQuiet: boolean
+  /** Activities that were scheduled, and their bytes. */
+  readonly spent: { readonly activities: number; readonly bytes: number }
+  /** Begins the workflow anew with this input. The function goes no further. */
+  leave(input: object): Promise<never>
 }
 
 /** How long the function may be busy with something that is not durable, in milliseconds. */
 const PATIENCE = 5_000
+/** Bytes of inputs that are handed over in one turn: a daprd as it is by default takes 4 MiB. */
+const MAX_TURN = 3_000_000
 
 /**
  * The generator of a workflow that runs `body`. It ends as `body` does. Where `body` waits for nothing that is durable, it
@@ -37,6 +52,7 @@ export async function* bridge<T>(
   running.then(ended, ended)
   for (;;) {
     await tasks.untilStill(() => end !== undefined)
+    if (tasks.hasLeft) return undefined as T
     if (end) return await end.value
     yield tasks.any()
     tasks.settleOne()
@@ -44,6 +60,7 @@ export async function* bridge<T>(
 }
 
 interface Open {
+  readonly kind: 'activity' | 'timer' | 'listener'
   readonly task: Task<unknown>
   settle(): void
 }
@@ -53,20 +70,30 @@ class OpenTasks implements Tasks {
   readonly #open: Open[] = []
   #listeners = 0
   #waiting = 0
+  #busy = 0
+  #broken: { readonly error: unknown } | undefined
   /** The generator has handed over to Dapr: what is asked for now would be lost. */
   #handedOver = false
   #late = false
+  #activities = 0
+  #bytes = 0
+  /** Bytes that are scheduled in the turn that began at this time. */
+  #turn = { began: Number.NaN, bytes: 0 }
+  hasLeft = false
 
   constructor(context: WorkflowContext) {
     this.#context = context
   }
 
   activity(name: string, input: object): Promise<unknown> {
-    return this.#add(() => this.#context.callActivity(name, input))
+    return this.#add('activity', () => {
+      this.#activities++
+      return this.#context.callActivity(name, input)
+    })
   }
 
   async timer(milliseconds: number): Promise<void> {
-    await this.#add(() => this.#context.createTimer(milliseconds / 1_000))
+    await this.#add('timer', () => this.#context.createTimer(milliseconds / 1_000))
   }
 
   on(event: string, handler: (payload: unknown) => void): void {
@@ -74,6 +101,7 @@ class OpenTasks implements Tasks {
     const listen = (): void => {
       const task = this.#context.waitForExternalEvent(event)
       this.#open.push({
+        kind: 'listener',
         task,
         settle: () => {
           // One task for each name at any time, or an event would go to one that nobody looks at.
@@ -94,14 +122,53 @@ class OpenTasks implements Tasks {
     }
   }
 
+  async direct<T>(work: () => Promise<T>): Promise<T> {
+    this.#checkTurn()
+    this.#busy++
+    try {
+      return await work()
+    } catch (error) {
+      this.#broken ??= { error }
+      return new Promise<never>(() => {})
+    } finally {
+      this.#busy--
+    }
+  }
+
+  hasRoom(bytes: number): boolean {
+    const began = this.#context.getCurrentUtcDateTime().getTime()
+    if (this.#turn.began !== began) this.#turn = { began, bytes: 0 }
+    if (this.#turn.bytes > 0 && this.#turn.bytes + bytes > MAX_TURN) return false
+    this.#turn.bytes += bytes
+    this.#bytes += bytes
+    return true
+  }
+
+  get isQuiet(): boolean {
+    return this.#waiting === 0 && this.#open.every(({ kind }) => kind !== 'activity')
+  }
+
+  get spent(): { readonly activities: number; readonly bytes: number } {
+    return { activities: this.#activities, bytes: this.#bytes }
+  }
+
+  leave(input: object): Promise<never> {
+    this.#context.continueAsNew(input, true)
+    this.hasLeft = true
+    return new Promise(() => {})
+  }
+
   /** Resolves when the function waits for something durable, or has ended. */
   async untilStill(hasEnded: () => boolean): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve))
+    await turnOver()
     const until = Date.now() + PATIENCE
-    while (!hasEnded() && this.#open.length === this.#listeners && this.#waiting === 0) {
-      if (Date.now() > until) throw notDurable()
+    const isOver = (): boolean => this.hasLeft || this.#broken !== undefined || hasEnded()
+    while (!isOver() && (this.#busy > 0 || (this.#open.length === this.#listeners && this.#waiting === 0))) {
+      if (this.#busy === 0 && Date.now() > until) throw notDurable()
       await new Promise((resolve) => setTimeout(resolve, 1))
+      if (this.#busy === 0) await turnOver()
     }
+    if (this.#broken) throw this.#broken.error
   }
 
   any(): Task<unknown> {
@@ -117,20 +184,27 @@ class OpenTasks implements Tasks {
     done?.settle()
   }
 
-  #add(start: () => Task<unknown>): Promise<unknown> {
+  #checkTurn(): void {
+    if (this.#handedOver) this.#late = true
+  }
+
+  #add(kind: Open['kind'], start: () => Task<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#handedOver) {
-        this.#late = true
-        return
-      }
+      this.#checkTurn()
+      if (this.#handedOver) return
       const task = start()
       const settle = (): void => {
         if (task.isFailed) reject(task.getException())
         else resolve(task.getResult())
       }
-      this.#open.push({ task, settle })
+      this.#open.push({ kind, task, settle })
     })
   }
+}
+
+/** Resolves when what can go on has gone on. */
+function turnOver(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function notDurable(): HoldfastError {

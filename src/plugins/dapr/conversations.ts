@@ -1,32 +1,48 @@
 /** What a worker knows of conversations; the rest is in the state store, a row for what each model step brought. */
-import type { Base, Json, Message } from '../../index.ts'
+import type { Base, Json, Message, StepDescriptor } from '../../index.ts'
 import { digest, executionId, HoldfastError } from '../../index.ts'
 import { conversationsHere } from './here.ts'
-import type { ConversationRow, StepCall } from './protocol.ts'
-import { conversationKey } from './protocol.ts'
-import type { Store } from './store.ts'
+import type { ConversationEnd, ConversationRow, StepCall } from './protocol.ts'
+import { conversationKey, PAGE_LETTERS } from './protocol.ts'
+import type { RunRows } from './run-rows.ts'
 
-interface Conversational {
+export interface Conversation {
   readonly base: Base
   readonly append: readonly Message[]
 }
 
 /** Of a step that is about a conversation: the part of its input that names it. */
-export function conversationOf({ step }: StepCall): Conversational | undefined {
-  const { kind, name, input } = step
-  return kind === 'model' || name === 'holdfast.compact' ? (input as unknown as Conversational) : undefined
+export function conversationOf({ kind, name, input }: StepDescriptor): Conversation | undefined {
+  return kind === 'model' || name === 'holdfast.compact' ? (input as unknown as Conversation) : undefined
+}
+
+/** What the conversation is with all that is new. */
+export function endOf({ base, append }: Conversation): ConversationEnd {
+  const chained = append.reduce((before, message) => digest(message as unknown as Json, before), base.digest)
+  return { length: base.length + append.length, digest: chained }
+}
+
+/** Keeps what a step brought, so that it and the next one can be executed anywhere. */
+export async function keepRow(rows: RunRows, nonce: string, conversation: Conversation): Promise<void> {
+  const { base, append } = conversation
+  const key = conversationKey(nonce, endOf(conversation).digest)
+  const text = JSON.stringify(append)
+  const isLong = text.length > PAGE_LETTERS
+  const messages = isLong ? await rows.putText(nonce, key, text) : append
+  const row: ConversationRow = { before: base, messages }
+  await rows.put(nonce, key, row)
 }
 
 export class Conversations {
-  readonly #store: Store
+  readonly #rows: RunRows
   readonly #limit: number
   /** Messages up to the end of a row, by its key. */
   readonly #known = new Map<string, { readonly messages: readonly Message[]; readonly letters: number }>()
   #letters = 0
 
   /** @param limit letters of JSON that are remembered in all, shared parts counted for each */
-  constructor(store: Store, limit: number) {
-    this.#store = store
+  constructor(rows: RunRows, limit: number) {
+    this.#rows = rows
     this.#limit = limit
   }
 
@@ -34,33 +50,50 @@ export class Conversations {
   async before({ nonce, step }: StepCall, base: Base): Promise<readonly Message[]> {
     if (base.length === 0) return []
     const here = conversationsHere.get(`${nonce} ${executionId(step)}`)
-    if (here) return here()
+    return here ? here() : this.#upTo(nonce, base, step.id)
+  }
+
+  /** The step with what is new of its conversation, where that was left out. */
+  async whole({ nonce, step, held }: StepCall, before: readonly Message[]): Promise<StepDescriptor> {
+    if (!held) return step
+    const all = await this.#upTo(nonce, held, step.id)
+    const input = { ...(step.input as object), append: all.slice(before.length) }
+    return { ...step, input } as unknown as StepDescriptor
+  }
+
+  async keep({ nonce }: StepCall, conversation: Conversation, before: readonly Message[]): Promise<void> {
+    await keepRow(this.#rows, nonce, conversation)
+    this.#remember(conversationKey(nonce, endOf(conversation).digest), [...before, ...conversation.append])
+  }
+
+  async #upTo(nonce: string, end: ConversationEnd, step: string): Promise<readonly Message[]> {
     const parts: (readonly Message[])[] = []
-    for (let at: Base = base; at.length > 0; ) {
+    for (let at = end; at.length > 0; ) {
       const key = conversationKey(nonce, at.digest)
       const known = this.#known.get(key)
       if (known) {
         parts.push(known.messages)
         break
       }
-      const row = await this.#store.get<ConversationRow>(key)
-      if (!row) throw missing(step.id)
-      parts.push(row.messages)
+      const row = await this.#rows.get<ConversationRow>(key)
+      const messages = row && (await this.#messagesOf(key, row))
+      if (!messages) throw missing(step)
+      parts.push(messages)
       at = row.before
     }
-    return parts.reverse().flat()
+    const messages = parts.reverse().flat()
+    this.#remember(conversationKey(nonce, end.digest), messages)
+    return messages
   }
 
-  /** Keeps what a step brought, so that the next one can be executed anywhere. */
-  async keep({ nonce }: StepCall, { base, append }: Conversational, before: readonly Message[]): Promise<void> {
-    const end = append.reduce((chained, message) => digest(message as unknown as Json, chained), base.digest)
-    const key = conversationKey(nonce, end)
-    const row: ConversationRow = { before: base, messages: append }
-    await this.#store.put(key, row)
-    this.#remember(key, [...before, ...append])
+  async #messagesOf(key: string, { messages }: ConversationRow): Promise<readonly Message[] | undefined> {
+    if (typeof messages !== 'number') return messages
+    const text = await this.#rows.getText(key, messages)
+    return text === undefined ? undefined : (JSON.parse(text) as Message[])
   }
 
   #remember(key: string, messages: readonly Message[]): void {
+    if (this.#known.has(key)) return
     const letters = JSON.stringify(messages.at(-1) ?? '').length * messages.length
     this.#known.set(key, { messages, letters })
     this.#letters += letters

@@ -5,7 +5,8 @@ import { conversationsHere, pinnedHere } from './here.ts'
 import type { WorkflowHost } from './host.ts'
 import { activityName } from './names.ts'
 import type { StepCall, StepReply } from './protocol.ts'
-import { MAX_INPUT, PROTOCOL, sizeOf } from './protocol.ts'
+import { INLINE, MAX_INPUT, PROTOCOL, sizeOf } from './protocol.ts'
+import { conversationOf } from './conversations.ts'
 
 /** Milliseconds between tries where no worker knows the step. */
 const FIRST_LOOK = 1_000
@@ -14,26 +15,39 @@ const LONGEST_LOOK = 60_000
 export async function dispatch(host: WorkflowHost, step: DurableStep, run: RunInfo): Promise<StepRecord> {
   const descriptor = describeStep(step)
   const execution = executionId(descriptor)
-  const call = callOf(host, descriptor, run, execution)
+  const done = host.past.records.get(execution)
+  if (done) return done
+  host.goesOn()
+  if (descriptor.kind === 'model' && host.shouldLeave(run)) await host.leave()
+  const record = await execute(host, descriptor, run, execution)
+  host.doings.records.set(execution, record)
+  return record
+}
+
+async function execute(host: WorkflowHost, step: StepDescriptor, run: RunInfo, execution: string): Promise<StepRecord> {
+  const call = callOf(host, step, run, execution)
   const size = sizeOf(call)
-  if (size > MAX_INPUT) return { of: fingerprint(descriptor), error: tooLarge(descriptor, size) }
+  if (size > MAX_INPUT) return { of: fingerprint(step), error: tooLarge(step, size) }
   try {
-    return await unlessCancelled(run, perform(host, call, run, execution))
+    return await unlessCancelled(run, perform(host, call, size, run))
   } finally {
     conversationsHere.delete(`${host.nonce} ${execution}`)
   }
 }
 
-async function perform(host: WorkflowHost, call: StepCall, run: RunInfo, execution: string): Promise<StepRecord> {
+async function perform(host: WorkflowHost, call: StepCall, size: number, run: RunInfo): Promise<StepRecord> {
   const { step } = call
+  const execution = executionId(step)
   const name = activityName(run.agent, step)
   const { retry } = step.policy
   let lacked = 0
   for (let attempt = 1; ; ) {
+    // Of a large batch the rest waits for Dapr's next turn: it takes so many bytes in one.
+    while (!host.tasks.hasRoom(size)) await host.tasks.timer(1)
     const reply = await replyOf(host, name, { ...call, attempt })
-    if ('record' in reply) {
+    if ('record' in reply || 'held' in reply) {
       host.block(execution, undefined)
-      return reply.record
+      return 'record' in reply ? reply.record : host.readRecord(execution, attempt, reply.held)
     }
     if ('cancelled' in reply) {
       host.cancel(reply.cancelled.reason)
@@ -55,7 +69,9 @@ async function perform(host: WorkflowHost, call: StepCall, run: RunInfo, executi
 
 async function replyOf(host: WorkflowHost, name: string, call: StepCall): Promise<StepReply> {
   try {
-    return (await host.tasks.activity(name, call)) as StepReply
+    const reply = (await host.tasks.activity(name, call)) as StepReply
+    host.count(reply)
+    return reply
   } catch (error) {
     // The activity itself gives failures as replies: Dapr had no such activity, or could not bring what it gave.
     const message = error instanceof Error ? error.message : String(error)
@@ -69,10 +85,10 @@ function callOf(host: WorkflowHost, step: StepDescriptor, run: RunInfo, executio
   const spec = host.specDigest(run.spec)
   const pinned = { spec: run.spec, context: run.context }
   pinnedHere.set(`${nonce} ${spec}`, pinned)
-  if (step.kind === 'model' || step.name === 'holdfast.compact') {
-    const { base } = step.input as unknown as { readonly base: Parameters<RunInfo['messages']>[0] }
-    conversationsHere.set(`${nonce} ${execution}`, () => run.messages(base))
-  }
+  const conversation = conversationOf(step)
+  const large = conversation && sizeOf(conversation.append) > INLINE ? conversation : undefined
+  if (conversation) conversationsHere.set(`${nonce} ${execution}`, () => run.messages(conversation.base))
+  const held = large && host.hold(large)
   return {
     version: PROTOCOL,
     runId: run.runId,
@@ -80,8 +96,9 @@ function callOf(host: WorkflowHost, step: StepDescriptor, run: RunInfo, executio
     root: host.rootOf(run),
     agent: run.agent,
     spec,
-    ...(host.known === undefined && { pinned }),
-    step,
+    ...(!host.hasRow(run) && { pinned }),
+    step: held ? ({ ...step, input: { ...(step.input as object), append: [] } } as unknown as StepDescriptor) : step,
+    ...(held && { held }),
     attempt: 1,
   }
 }

@@ -4,28 +4,7 @@
  */
 import type { Message } from '../../index.ts'
 import type { Pinned } from './protocol.ts'
-
-const MANY = 1_000
-
-/** A map that forgets what was set first. */
-class Recent<V> {
-  readonly #values = new Map<string, V>()
-
-  get(key: string): V | undefined {
-    return this.#values.get(key)
-  }
-
-  set(key: string, value: V): void {
-    this.#values.delete(key)
-    this.#values.set(key, value)
-    const [oldest] = this.#values.keys()
-    if (this.#values.size > MANY && oldest !== undefined) this.#values.delete(oldest)
-  }
-
-  delete(key: string): void {
-    this.#values.delete(key)
-  }
-}
+import { Recent } from './recent.ts'
 
 /** Of the steps that are scheduled: the conversation before what is new. By nonce and execution. */
 export const conversationsHere: Recent<() => readonly Message[]> = new Recent()

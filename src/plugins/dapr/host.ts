@@ -1,36 +1,64 @@
 /** The workflow that a run is in: what the steps of its runs share, and what it tells those outside. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { WorkflowContext } from '@dapr/dapr'
-import type { AgentSpec, ErrorJson, Json, OpenWait, RunInfo } from '../../index.ts'
+import type { AgentSpec, ErrorJson, Json, OpenWait, RunInfo, StepRecord } from '../../index.ts'
 import { digest, HoldfastError } from '../../index.ts'
 import type { Tasks } from './bridge.ts'
+import type { Conversation } from './conversations.ts'
+import { endOf, keepRow } from './conversations.ts'
 import { stopHere } from './here.ts'
-import type { LiveStatus, RunEvent } from './protocol.ts'
-import { EVENT } from './protocol.ts'
+import type { Doings, Past, Pasts } from './past.ts'
+import { NOTHING } from './past.ts'
+import type { AgentWorkflowInput, ConversationEnd, LiveStatus, RunEvent, StepReply } from './protocol.ts'
+import { EVENT, recordKey, sizeOf } from './protocol.ts'
+import { Recent } from './recent.ts'
+import type { RunRows } from './run-rows.ts'
 
 const current = new AsyncLocalStorage<WorkflowHost>()
+
+/** What the workflow has beside its tasks: the state store, and what earlier executions of it did. */
+export interface HostOptions {
+  readonly rows: RunRows
+  readonly pasts: Pasts
+  /** What it was started with, where that is known. */
+  readonly start?: AgentWorkflowInput
+  readonly past?: Past
+  /** Whether it may go on as a new execution: it is the run of one agent, and nothing else. */
+  readonly continues?: boolean
+}
+
+/** Activities, and bytes of what they gave and were given, after which a run goes on as a new execution. */
+const CONTINUE_AFTER = 50
+const CONTINUE_BYTES = 1_000_000
 
 export class WorkflowHost {
   readonly context: WorkflowContext
   readonly tasks: Tasks
   /** Tells this run from others that had its id. */
   readonly nonce: string
-  /** Digest of the spec that the run's row has, if it has one. */
-  readonly known: string | undefined
+  readonly past: Past
+  readonly doings: Doings = { records: new Map(), waits: new Map() }
+  readonly #options: HostOptions
+  readonly #rowDigest: string | undefined
   /** By run id; mostly one. */
   readonly #runs = new Map<string, { readonly root: string; readonly info: RunInfo }>()
   readonly #waits = new Map<string, OpenWait>()
   readonly #woken = new Map<string, () => void>()
   readonly #blocked = new Map<string, ErrorJson>()
   readonly #digests = new WeakMap<AgentSpec, string>()
+  #bytes = 0
+  #inPast: boolean
   #cancelled: { readonly reason?: string } | undefined
   #agent = ''
 
-  constructor(context: WorkflowContext, tasks: Tasks, nonce: string, spec?: AgentSpec) {
+  constructor(context: WorkflowContext, tasks: Tasks, nonce: string, options: HostOptions) {
     this.context = context
     this.tasks = tasks
     this.nonce = nonce
-    this.known = spec && this.specDigest(spec)
+    this.past = options.past ?? NOTHING
+    this.#inPast = this.past !== NOTHING
+    this.#options = options
+    this.#rowDigest = options.start && this.specDigest(options.start.spec)
     tasks.on(EVENT, (payload) => this.#hear(payload as RunEvent))
   }
 
@@ -44,6 +72,71 @@ export class WorkflowHost {
     this.#runs.set(info.runId, { root, info })
     this.#tell()
     if (this.#cancelled) info.cancel(this.#cancelled.reason)
+  }
+
+  /** The agent whose run it is; empty before that has begun. */
+  get agent(): string {
+    return this.#agent
+  }
+
+  /** Whether what happens now happened before. */
+  get isReplaying(): boolean {
+    return this.#inPast || this.context.isReplaying()
+  }
+
+  /** What is done now was not done by an earlier execution. */
+  goesOn(): void {
+    this.#inPast = false
+  }
+
+  /** What came into the history. */
+  count(reply: StepReply): void {
+    this.#bytes += sizeOf(reply)
+  }
+
+  /** Whether the run has a row with what it was started with, which is that of this agent. */
+  hasRow(run: RunInfo): boolean {
+    const { start } = this.#options
+    const root = this.#runs.get(run.runId)
+    if (!start || !root || run.runId !== start.runId) return false
+    return this.specDigest(root.info.spec) === this.#rowDigest && sameJson(root.info.context, start.context ?? null)
+  }
+
+  /** Before a model call: whether the history is long, and nothing else is under way. */
+  shouldLeave(run: RunInfo): boolean {
+    const { start, continues } = this.#options
+    if (!start || !continues || this.#runs.get(run.runId)?.info !== run) return false
+    const { activities, bytes } = this.tasks.spent
+    const isLong =
+      activities >= (start.options?.continueAfter ?? CONTINUE_AFTER) || bytes + this.#bytes >= CONTINUE_BYTES
+    return isLong && !run.signal.aborted && this.tasks.isQuiet
+  }
+
+  /** Goes on as a new execution, which begins with an empty history. */
+  async leave(): Promise<never> {
+    const { pasts, start } = this.#options
+    const { past: parts = [], ...rest } = start as AgentWorkflowInput
+    const past = await this.tasks.direct(() => pasts.keep(this.nonce, parts, this.past, this.doings))
+    const next: AgentWorkflowInput = { ...rest, past }
+    return this.tasks.leave(next)
+  }
+
+  /** Puts what is new of a conversation into a row, before Dapr has its turn; gives the end under which it is there. */
+  hold(conversation: Conversation): ConversationEnd {
+    const end = endOf(conversation)
+    // Where it was scheduled before it is there.
+    if (!this.context.isReplaying()) void this.tasks.direct(() => keepRow(this.#options.rows, this.nonce, conversation))
+    return end
+  }
+
+  readRecord(execution: string, attempt: number, pages: number): Promise<StepRecord> {
+    const key = recordKey(this.nonce, execution, attempt)
+    return this.tasks.direct(() => readRecord(this.#options.rows, key, pages))
+  }
+
+  /** A long text, kept before Dapr has its turn. Gives its pages. */
+  keepText(key: string, text: string): Promise<number> {
+    return this.tasks.direct(() => this.#options.rows.putText(this.nonce, key, text))
   }
 
   /** The agent whose run a step belongs to, for one of a sub-agent too. */
@@ -76,11 +169,6 @@ export class WorkflowHost {
     this.#tell()
   }
 
-  /** The run has ended, or is held, with this error. */
-  tellEnd(status: 'failed' | 'blocked', error: ErrorJson): void {
-    this.#set({ agent: this.#agent, status, waits: [], error })
-  }
-
   specDigest(spec: AgentSpec): string {
     let known = this.#digests.get(spec)
     if (known === undefined) {
@@ -99,12 +187,31 @@ export class WorkflowHost {
     const [error] = this.#blocked.values()
     const waits = [...this.#waits.values()]
     const status = error ? 'blocked' : waits.length > 0 ? 'waiting' : 'running'
-    this.#set({ agent: this.#agent, status, waits, ...(error && { error }) })
+    const live: LiveStatus = { agent: this.#agent, status, waits, ...(error && { error }) }
+    this.context.setCustomStatus(JSON.stringify(live))
   }
+}
 
-  #set(status: LiveStatus): void {
-    this.context.setCustomStatus(JSON.stringify(status))
+const records = new Recent<StepRecord>()
+
+async function readRecord(rows: RunRows, key: string, pages: number): Promise<StepRecord> {
+  const known = records.get(key)
+  if (known) return known
+  const text = await rows.getText(key, pages)
+  if (text === undefined) {
+    throw new HoldfastError({
+      code: 'ENGINE_UNAVAILABLE',
+      kind: 'retryable',
+      message: `what a step gave is not in the state store (${key}). Do all workers use the same store?`,
+    })
   }
+  const record = JSON.parse(text) as StepRecord
+  records.set(key, record)
+  return record
+}
+
+function sameJson(one: Json, other: Json): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other)
 }
 
 /** @throws `NO_ENGINE_CONTEXT` */

@@ -19,7 +19,7 @@ export function daprDurabilityPlugin(): AgentPlugin {
       engine: 'dapr',
       dispatch: 'name',
       supports: { waits: true, timers: true, cancelRunning: true, once: true, retries: true },
-      isReplaying: () => currentHost().context.isReplaying(),
+      isReplaying: () => currentHost().isReplaying,
       currentRunId: () => currentHost().context.getWorkflowInstanceId(),
     },
     hooks: durable({

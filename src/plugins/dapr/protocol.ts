@@ -20,13 +20,14 @@ export const WORKFLOW = 'holdfast.agent'
 export const EVENT = 'holdfast'
 /** Names of activities of our own. */
 export const ANSWER = 'holdfast.answer'
-export const PAGE = 'holdfast.page'
 
 /** Bytes of JSON. Dapr hangs with an activity's input over 2 MB and output over 4 MB, and refuses a workflow's over 4 MB. */
 export const MAX_INPUT = 1_900_000
 export const MAX_OUTPUT = 1_900_000
 export const MAX_START = 3_800_000
-/** Letters of JSON that a workflow gives as its output; a longer result goes into pages of this size. */
+/** Bytes of JSON of what goes through the history as it is; what is larger goes through the state store. */
+export const INLINE = 64_000
+/** Letters of JSON of one row, and of what a workflow gives as its output; what is longer goes into pages. */
 export const PAGE_LETTERS = 600_000
 
 /** The argument of the ready-made workflow. */
@@ -39,6 +40,19 @@ export interface AgentWorkflowInput {
   readonly messages?: readonly Message[]
   /** Tells this run from an earlier one with the same id that was deleted. */
   readonly nonce: string
+  /** How the run is executed. */
+  readonly options?: DaprRunOptions
+  /** Of a run that went on as a new execution: the number of pages of what each one before did. */
+  readonly past?: readonly number[]
+}
+
+/** Pinned in a run when it starts. */
+export interface DaprRunOptions {
+  /**
+   * Activities after which a run goes on as a new execution of its workflow, at the end of a turn: each step costs Dapr time
+   * for the whole history. Default: 50.
+   */
+  readonly continueAfter?: number
 }
 
 /** The argument of an activity that executes a step. */
@@ -55,7 +69,14 @@ export interface StepCall {
   /** Where the run has no row that has them. */
   readonly pinned?: Pinned
   readonly step: StepDescriptor
+  /** What is new of the step's conversation is left out, and in a row: its end. */
+  readonly held?: ConversationEnd
   readonly attempt: number
+}
+
+export interface ConversationEnd {
+  readonly length: number
+  readonly digest: string
 }
 
 export interface Pinned {
@@ -66,6 +87,8 @@ export interface Pinned {
 /** What an activity says of a step. */
 export type StepReply =
   | { readonly record: StepRecord }
+  /** The record's JSON is in rows: so many pages. */
+  | { readonly held: number }
   /** The step's own failure, which is worth another attempt. */
   | { readonly failed: ErrorJson }
   /** Nothing was done: this worker does not know it, or lacks what it needs. */
@@ -73,6 +96,7 @@ export type StepReply =
   | { readonly cancelled: CancelRow }
 
 export interface AnswerCall {
+  readonly nonce: string
   readonly key: string
   /** Fingerprint of the wait; given back, so that a replay sees whether it still asks the same. */
   readonly of: string
@@ -83,11 +107,6 @@ export interface AnswerCall {
 export interface AnswerReply {
   readonly of: string
   readonly row?: AnswerRow
-}
-
-export interface PageCall {
-  readonly key: string
-  readonly text: string
 }
 
 /** The payload of {@link EVENT}. */
@@ -113,15 +132,21 @@ export interface RunRow {
   readonly nonce: string
   /** Digest of what it was started with. */
   readonly input: string
+  /** The workflow's name, where that is one of the app's own. */
+  readonly workflow?: string
   readonly start: AgentWorkflowInput
   readonly createdAt: string
   /** The id of its workflow. Dapr does not begin one anew that was purged, so another run of a deleted one's id has another. */
   readonly instance: string
-  /** The run that was started before this one, in the same part of the index. */
-  readonly before?: string
+  /** Where it is in the index. */
+  readonly page: number
   /** How many runs of the id were deleted before. */
   readonly generation: number
-  readonly deleted?: true
+}
+
+/** What is left of a run that was deleted, for some minutes. */
+export interface RunTomb {
+  readonly generation: number
 }
 
 export type AnswerRow = { readonly answer: Json } | { readonly timedOut: true }
@@ -132,12 +157,14 @@ export interface CancelRow {
 
 /** A part of a conversation, under the digest of all up to its end. */
 export interface ConversationRow {
-  readonly before: { readonly length: number; readonly digest: string }
-  readonly messages: readonly Message[]
+  readonly before: ConversationEnd
+  /** Or pages of their JSON, under the same key. */
+  readonly messages: readonly Message[] | number
 }
 
 export const runKey = (runId: string): string => `holdfast/run/${runId}`
-export const indexKey = (part: number): string => `holdfast/index/${part}`
+export const indexKey = (part: number, page?: number): string =>
+  `holdfast/index/${part}${page === undefined ? '' : `/${page}`}`
 /** An answer is for the input that was shown: with another one the wait is asked anew. */
 export const answerKey = (nonce: string, waitId: string, of: string): string =>
   `holdfast/answer/${nonce}/${waitId}/${of}`
@@ -146,7 +173,16 @@ export const settledKey = (nonce: string, waitId: string): string => `holdfast/s
 export const cancelKey = (nonce: string): string => `holdfast/cancel/${nonce}`
 export const startedKey = (nonce: string, execution: string): string => `holdfast/started/${nonce}/${execution}`
 export const conversationKey = (nonce: string, digest: string): string => `holdfast/messages/${nonce}/${digest}`
-export const pageKey = (nonce: string, page: number): string => `holdfast/result/${nonce}/${page}`
+export const resultKey = (nonce: string): string => `holdfast/result/${nonce}`
+/** What a step gave, where that is large. */
+export const recordKey = (nonce: string, execution: string, attempt: number): string =>
+  `holdfast/record/${nonce}/${execution}/${attempt}`
+/** What an execution of the workflow did. */
+export const pastKey = (nonce: string, part: number): string => `holdfast/past/${nonce}/${part}`
+/** Who wrote rows of a run, and which. */
+export const writersKey = (nonce: string): string => `holdfast/rows/${nonce}`
+export const listKey = (nonce: string, writer: string, list: number): string =>
+  `holdfast/rows/${nonce}/${writer}/${list}`
 
 /** The id of a run's workflow: Dapr does not take all letters. */
 export const instanceId = (runId: string, deleted = 0): string =>

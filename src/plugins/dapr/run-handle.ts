@@ -4,14 +4,17 @@ import { WorkflowRuntimeStatus } from '@dapr/dapr'
 import type { RunHandle, RunResult, RunStatus, RunStatusName, StreamChunk, StreamSink } from '../../index.ts'
 import { errorFromJson, HoldfastError, isHoldfastError, toJson, validateAnswer } from '../../index.ts'
 import { ENDED, lookAt } from './look.ts'
-import type { AnswerRow, CancelRow, LiveStatus, RunEvent, RunRow, WorkflowOutput } from './protocol.ts'
-import { answerKey, cancelKey, instanceId, pageKey, runKey, settledKey } from './protocol.ts'
+import type { AnswerRow, CancelRow, LiveStatus, RunEvent, RunRow, RunTomb, WorkflowOutput } from './protocol.ts'
+import { answerKey, cancelKey, instanceId, resultKey, runKey, settledKey } from './protocol.ts'
+import type { RunRows } from './run-rows.ts'
 import type { Store } from './store.ts'
+import { unavailable } from './store.ts'
 import { wake } from './wakes.ts'
 
-export interface DaprRunOptions {
+export interface HandleOptions {
   readonly runId: string
   readonly store: Store
+  readonly rows: RunRows
   readonly workflows: DaprWorkflowClient
   readonly streams: StreamSink | undefined
   readonly patience: number
@@ -28,11 +31,11 @@ const WAKE = 5_000
 
 export class DaprRun implements RunHandle {
   readonly runId: string
-  readonly #options: DaprRunOptions
+  readonly #options: HandleOptions
   #woken = 0
   #known: string | undefined
 
-  constructor(options: DaprRunOptions) {
+  constructor(options: HandleOptions) {
     this.runId = options.runId
     this.#options = options
   }
@@ -75,7 +78,7 @@ export class DaprRun implements RunHandle {
 
   async respond(waitId: string, answer: unknown): Promise<void> {
     const { runId } = this
-    const { store } = this.#options
+    const { store, rows } = this.#options
     const { status, waits } = await this.look()
     const nonce = await this.#nonce()
     const wait = waits.find(({ id }) => id === waitId)
@@ -85,8 +88,8 @@ export class DaprRun implements RunHandle {
     }
     const checked = validateAnswer(wait.input, toJson(answer, `the answer to '${waitId}'`))
     const key = answerKey(nonce, waitId, wait.input.of)
-    const isFirst = await store.first(key, { answer: checked })
-    if (isFirst) await store.put(settledKey(nonce, waitId), { settled: true })
+    const isFirst = await rows.first(nonce, key, { answer: checked })
+    if (isFirst) await rows.put(nonce, settledKey(nonce, waitId), { settled: true })
     // Also where it is not: whoever answered may have died before the run was told.
     await this.#raise({ type: 'answer', waitId })
     if (!isFirst) throw answered(waitId)
@@ -97,7 +100,8 @@ export class DaprRun implements RunHandle {
     // Of a run that has ended nothing is left to be cancelled.
     if (state && ENDED.has(state.runtimeStatus)) return
     const row: CancelRow = reason === undefined ? {} : { reason }
-    await this.#options.store.first(cancelKey(await this.#nonce()), row)
+    const nonce = await this.#nonce()
+    await this.#options.rows.first(nonce, cancelKey(nonce), row)
     await this.#raise({ type: 'cancel', ...row })
   }
 
@@ -154,17 +158,17 @@ export class DaprRun implements RunHandle {
   }
 
   async #pages(count: number): Promise<string> {
-    const nonce = await this.#nonce()
-    const pages = Array.from({ length: count }, (_, page) =>
-      this.#options.store.get<{ text: string }>(pageKey(nonce, page)),
-    )
-    return (await Promise.all(pages)).map((page) => page?.text ?? '').join('')
+    const text = await this.#options.rows.getText(resultKey(await this.#nonce()), count)
+    if (text === undefined)
+      throw unavailable('a part of it is missing', `the result of run '${this.runId}' can't be read`)
+    return text
   }
 
   async #row(): Promise<RunRow | undefined> {
-    const row = await this.#options.store.get<RunRow>(runKey(this.runId))
-    this.#known = row?.deleted ? undefined : row?.instance
-    return row?.deleted ? undefined : row
+    const found = await this.#options.store.get<RunRow | RunTomb>(runKey(this.runId))
+    const row = found && 'start' in found ? found : undefined
+    this.#known = row?.instance
+    return row
   }
 
   async #instance(): Promise<string> {

@@ -1,67 +1,83 @@
-/** Which runs there are: Dapr itself does not tell. Rows of runs, chained in a few parts, so that a start costs the same however many there are. */
-import type { RunRow } from './protocol.ts'
+/** Which runs there are: Dapr itself does not tell. Pages of run ids, in a few parts, so that a start and a deletion cost the same however many there are. */
+import type { RunRow, RunTomb } from './protocol.ts'
 import { indexKey, instanceId, runKey } from './protocol.ts'
 import type { Store } from './store.ts'
 
 const PARTS = 8
+/** Ids of a page. */
+const PAGE = 100
+/**
+ * Seconds for which it is kept that a run of an id was deleted. For a minute Dapr takes the activities of a workflow with the
+ * same instance id for those of the old one.
+ */
+const TOMB = 600
 
 interface Head {
-  readonly last: string
+  /** The last page. */
+  readonly page: number
 }
 
-/**
- * Adds the row of a run, and gives it as it is then: the one that is there already, where there is one that is not deleted.
- * A deleted row keeps its place in the chain.
- */
+interface Page {
+  readonly ids: readonly string[]
+}
+
+/** Adds the row of a run, and gives it as it is then: the one that is there already, where there is one. */
 export async function addRun(store: Store, runId: string, row: RunRow): Promise<RunRow> {
   for (;;) {
-    const known = await store.getWithTag<RunRow>(runKey(runId))
-    if (known.value && !known.value.deleted) return known.value
-    if (known.value) {
-      const generation = known.value.generation + 1
-      const { before } = known.value
-      const again: RunRow = {
-        ...row,
-        generation,
-        instance: instanceId(runId, generation),
-        ...(before !== undefined && { before }),
-      }
-      if (await store.replace(runKey(runId), again, known.etag)) return again
-      continue
-    }
-    if (await link(store, runId, row)) return row
+    const { value: known, etag } = await store.getWithTag<RunRow | RunTomb>(runKey(runId))
+    if (known && 'start' in known) return known
+    const generation = known?.generation ?? 0
+    const page = await enter(store, runId)
+    const mine: RunRow = { ...row, page, generation, instance: instanceId(runId, generation) }
+    if (await store.replace(runKey(runId), mine, etag)) return mine
+    // Somebody else was first.
+    await leave(store, runId, page)
   }
 }
 
-async function link(store: Store, runId: string, row: RunRow): Promise<boolean> {
-  const head = indexKey(partOf(runId))
-  let etag: string | undefined
-  for (let isThere = false; ; isThere = true) {
-    const found = await store.getWithTag<Head>(head)
-    const linked: RunRow = { ...row, ...(found.value && { before: found.value.last }) }
-    if (isThere) {
-      etag = (await store.getWithTag<RunRow>(runKey(runId))).etag
-      if (!(await store.replace(runKey(runId), linked, etag))) continue
-    } else if (!(await store.first(runKey(runId), linked))) return false
-    if (await store.replace(head, { last: runId }, found.etag)) return true
-  }
-}
-
-/** Rows of all runs that are not deleted; newest first in each part. */
+/** Rows of all runs; newest first in each part. */
 export async function* allRuns(store: Store): AsyncGenerator<{ readonly runId: string; readonly row: RunRow }> {
   for (let part = 0; part < PARTS; part++) {
     const seen = new Set<string>()
-    for (let at = (await store.get<Head>(indexKey(part)))?.last; at !== undefined && !seen.has(at); ) {
-      seen.add(at)
-      const row: RunRow | undefined = await store.get<RunRow>(runKey(at))
-      if (row && !row.deleted) yield { runId: at, row }
-      at = row?.before
+    for (let page = (await store.get<Head>(indexKey(part)))?.page ?? 0; page >= 0; page--) {
+      const { ids } = (await store.get<Page>(indexKey(part, page))) ?? { ids: [] }
+      for (const runId of [...ids].reverse()) {
+        if (seen.has(runId)) continue
+        seen.add(runId)
+        const row = await store.get<RunRow | RunTomb>(runKey(runId))
+        if (row && 'start' in row) yield { runId, row }
+      }
     }
   }
 }
 
-export async function removeRun(store: Store, runId: string, row: RunRow): Promise<void> {
-  await store.put(runKey(runId), { ...row, deleted: true })
+export async function removeRun(store: Store, runId: string, { generation, page }: RunRow): Promise<void> {
+  const tomb: RunTomb = { generation: generation + 1 }
+  await store.putFor(TOMB, runKey(runId), tomb)
+  await leave(store, runId, page)
+}
+
+async function enter(store: Store, runId: string): Promise<number> {
+  const part = partOf(runId)
+  for (;;) {
+    const head = await store.getWithTag<Head>(indexKey(part))
+    const page = head.value?.page ?? 0
+    const list = await store.getWithTag<Page>(indexKey(part, page))
+    const ids = list.value?.ids ?? []
+    if (ids.length >= PAGE) await store.replace(indexKey(part), { page: page + 1 }, head.etag)
+    else if (await store.replace(indexKey(part, page), { ids: [...ids, runId] }, list.etag)) return page
+  }
+}
+
+async function leave(store: Store, runId: string, page: number): Promise<void> {
+  const key = indexKey(partOf(runId), page)
+  for (;;) {
+    const { value, etag } = await store.getWithTag<Page>(key)
+    const at = value?.ids.indexOf(runId) ?? -1
+    if (!value || at < 0) return
+    const ids = value.ids.toSpliced(at, 1)
+    if (await (ids.length > 0 ? store.replace(key, { ids }, etag) : store.deleteUnchanged(key, etag))) return
+  }
 }
 
 function partOf(runId: string): number {

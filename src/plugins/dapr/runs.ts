@@ -4,10 +4,11 @@ import type { DaprClient, DaprWorkflowClient } from '@dapr/dapr'
 import type { AgentRuns, Json, RunHandle, RunInput, RunnableAgent, StartOptions, StreamSink } from '../../index.ts'
 import { digest, HoldfastError, toJson } from '../../index.ts'
 import { ENDED, lookAt, retrying } from './look.ts'
-import type { AgentWorkflowInput, RunRow } from './protocol.ts'
+import type { AgentWorkflowInput, DaprRunOptions, RunRow, RunTomb } from './protocol.ts'
 import { instanceId, MAX_START, PROTOCOL, runKey, sizeOf, WORKFLOW } from './protocol.ts'
 import { DaprRun, notFound } from './run-handle.ts'
 import { addRun, allRuns, removeRun } from './run-index.ts'
+import { RunRows } from './run-rows.ts'
 import { Store, unavailable } from './store.ts'
 import { workflowsOf } from './wakes.ts'
 
@@ -20,18 +21,22 @@ export interface DaprRunsOptions {
   readonly streams?: StreamSink
   /** Milliseconds for which `result()` bears that daprd is not there. Default: 60,000. */
   readonly patience?: number
+  /** Of the runs that are started: activities after which one goes on as a new execution of its workflow. Default: 50. */
+  readonly continueAfter?: number
 }
 
 /** The runs of agents, through a daprd of the workers' app. A run's id is its workflow's instance id. */
 export function daprRuns(client: DaprClient, options: DaprRunsOptions = {}): AgentRuns {
   const store = new Store(client, options.stateStore ?? 'statestore')
   const workflows = options.workflows ?? workflowsOf(client)
-  const { streams, patience = 60_000 } = options
-  const get = (runId: string): DaprRun => new DaprRun({ runId, store, workflows, streams, patience })
+  const { streams, patience = 60_000, continueAfter } = options
+  const rows = new RunRows(store)
+  const get = (runId: string): DaprRun => new DaprRun({ runId, store, rows, workflows, streams, patience })
+  const pinned = continueAfter === undefined ? undefined : { continueAfter }
   return {
     get,
     async start(agent, input, start): Promise<RunHandle> {
-      await startRun(store, workflows, agent, input, start)
+      await startRun({ store, workflows, options: pinned }, agent, input, start)
       return get(start.runId)
     },
     async *list(filter = {}) {
@@ -43,37 +48,54 @@ export function daprRuns(client: DaprClient, options: DaprRunsOptions = {}): Age
       }
     },
     async delete(runId) {
-      const row = await store.get<RunRow>(runKey(runId))
-      if (!row || row.deleted) throw notFound(runId)
-      await purge(workflows, runId, row.instance)
-      await removeRun(store, runId, row)
+      const found = await store.get<RunRow | RunTomb>(runKey(runId))
+      const row = found && 'start' in found ? found : undefined
+      // A workflow of the app's own has no row, and is known by its id.
+      const instance = row?.instance ?? instanceId(runId)
+      if (!row && (found || !(await lookAt(workflows, instance, false)))) throw notFound(runId)
+      await purge(workflows, runId, instance)
+      await rows.deleteAll(row?.nonce ?? runId)
+      if (row) await removeRun(store, runId, row)
     },
   }
 }
 
+interface Engine {
+  readonly store: Store
+  readonly workflows: DaprWorkflowClient
+  readonly options: DaprRunOptions | undefined
+}
+
 async function startRun(
-  store: Store,
-  workflows: DaprWorkflowClient,
+  { store, workflows, options }: Engine,
   agent: RunnableAgent,
   input: RunInput,
   { runId, context, messages, workflow }: StartOptions,
 ): Promise<void> {
-  if (workflow !== undefined) throw ownWorkflow(workflow)
   const what = toJson({ input, context, messages }, `start of run '${runId}'`) as unknown as Pick<
     AgentWorkflowInput,
     'input' | 'context' | 'messages'
   >
-  const start: AgentWorkflowInput = { ...what, version: PROTOCOL, runId, spec: agent.describe(), nonce: randomUUID() }
+  const start: AgentWorkflowInput = {
+    ...what,
+    version: PROTOCOL,
+    runId,
+    spec: agent.describe(),
+    nonce: randomUUID(),
+    ...(options && { options }),
+  }
   const size = sizeOf(start)
   if (size > MAX_START) throw tooLarge(runId, size)
   const row: RunRow = {
     agent: agent.name,
     nonce: start.nonce,
-    input: digest([agent.name, what as unknown as Json]),
+    input: digest([agent.name, what as unknown as Json, ...(workflow === undefined ? [] : [workflow])]),
+    ...(workflow !== undefined && { workflow }),
     start,
     createdAt: new Date().toISOString(),
     instance: instanceId(runId),
     generation: 0,
+    page: 0,
   }
   const { input: recorded, nonce, instance, start: first } = await addRun(store, runId, row)
   if (recorded !== row.input) throw conflict(runId)
@@ -81,7 +103,7 @@ async function startRun(
   if (nonce !== row.nonce && (await lookAt(workflows, instance, false))) return
   await retrying(async () => {
     try {
-      await workflows.scheduleNewWorkflow(WORKFLOW, first, instance)
+      await workflows.scheduleNewWorkflow(workflow ?? WORKFLOW, first, instance)
     } catch (error) {
       // Two that start the same run at once: one of them is refused.
       if (!(await workflows.getWorkflowState(instance, false))) throw error
@@ -97,15 +119,6 @@ async function purge(workflows: DaprWorkflowClient, runId: string, id: string): 
     if (!isGone && Date.now() > until) throw unavailable('it does not end', `run '${runId}' could not be deleted`)
     if (!isGone) await new Promise((resolve) => setTimeout(resolve, 50))
   }
-}
-
-function ownWorkflow(workflow: string): HoldfastError {
-  return new HoldfastError({
-    code: 'UNSUPPORTED',
-    message:
-      `daprRuns() starts runs of agents, with their hooks, and no workflow '${workflow}'. Start one of your own with ` +
-      'DaprWorkflowClient; get(its instance id) then tells and answers what its agents wait for.',
-  })
 }
 
 function conflict(runId: string): HoldfastError {

@@ -10,6 +10,11 @@ const FIRST = {
 }
 const ABORTED = 10
 
+export interface Row {
+  readonly key: string
+  readonly value: object
+}
+
 export class Store {
   readonly #client: DaprClient
   readonly #name: string
@@ -31,7 +36,17 @@ export class Store {
   }
 
   async put(key: string, value: object): Promise<void> {
-    await this.#do(() => this.#client.state.save(this.#name, [{ key, value }]))
+    await this.putAll([{ key, value }])
+  }
+
+  async putAll(rows: readonly Row[]): Promise<void> {
+    await this.#do(() => this.#client.state.save(this.#name, [...rows]))
+  }
+
+  /** Keeps a row for so many seconds, in stores that know how to; others keep it. */
+  async putFor(seconds: number, key: string, value: object): Promise<void> {
+    const metadata = { ttlInSeconds: String(seconds) }
+    await this.#do(() => this.#client.state.save(this.#name, [{ key, value, metadata }]))
   }
 
   /** Gives whether this was the first write of the key; of several at once one is. */
@@ -48,9 +63,18 @@ export class Store {
     await this.#do(() => this.#client.state.delete(this.#name, key))
   }
 
-  async #unlessChanged(item: { key: string; value: object; options: typeof FIRST; etag?: string }): Promise<boolean> {
+  /** Gives whether the row was still as it was when it was read. */
+  async deleteUnchanged(key: string, etag: string | undefined): Promise<boolean> {
+    return this.#done(() => this.#client.state.delete(this.#name, key, { ...FIRST, ...(etag && { etag }) }))
+  }
+
+  #unlessChanged(item: { key: string; value: object; options: typeof FIRST; etag?: string }): Promise<boolean> {
+    return this.#done(() => this.#client.state.save(this.#name, [item]))
+  }
+
+  async #done(write: () => Promise<unknown>): Promise<boolean> {
     try {
-      await this.#client.state.save(this.#name, [item])
+      await write()
       return true
     } catch (error) {
       const { code, message } = error as { code?: unknown; message?: string }

@@ -6,9 +6,22 @@ import type { WorkflowHost } from './host.ts'
 import type { AnswerCall, AnswerReply } from './protocol.ts'
 import { ANSWER, answerKey } from './protocol.ts'
 
-export function waitFor(host: WorkflowHost, step: Step<'wait'>, run: RunInfo): Promise<WaitOutput> {
-  const { input } = step
-  return unlessCancelled(run, input.type === 'timer' ? sleep(host, input.duration) : person(host, step, run))
+export async function waitFor(host: WorkflowHost, step: Step<'wait'>, run: RunInfo): Promise<WaitOutput> {
+  const { id, input } = step
+  const done = host.past.waits.get(id)
+  if (done) {
+    requireSameStep(step, done.of)
+    return done.output
+  }
+  host.goesOn()
+  const waiting = input.type === 'timer' ? sleep(host, input.duration) : person(host, step, run)
+  const output = await unlessCancelled(run, waiting)
+  host.doings.waits.set(id, { of: fingerprint(step), output })
+  return output
+}
+
+function callOf({ nonce }: WorkflowHost, step: Step<'wait'>): AnswerCall {
+  return { nonce, key: answerKey(nonce, step.id, step.input.of), of: fingerprint(step) }
 }
 
 async function sleep({ tasks }: WorkflowHost, duration: number): Promise<WaitOutput> {
@@ -25,7 +38,7 @@ async function person(host: WorkflowHost, step: Step<'wait'>, run: RunInfo): Pro
   run.signal.addEventListener('abort', stop, { once: true })
   try {
     // The first look is made when those outside can see the wait: an answer that came at once is not missed.
-    for (let call: AnswerCall = { key: answerKey(host.nonce, id, input.of), of: fingerprint(step) }; ; ) {
+    for (let call = callOf(host, step); ; ) {
       const { of, row } = (await host.tasks.activity(ANSWER, call)) as AnswerReply
       requireSameStep(step, of)
       if (row) return row

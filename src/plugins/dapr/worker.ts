@@ -4,8 +4,12 @@ import { CommunicationProtocolEnum, DaprClient } from '@dapr/dapr'
 import { StepActivities } from './activities.ts'
 import type { ActivityOptions } from './activities.ts'
 import { activityNames } from './names.ts'
-import type { AnswerCall, AnswerReply, AnswerRow, PageCall, StepCall } from './protocol.ts'
-import { ANSWER, PAGE, WORKFLOW } from './protocol.ts'
+import { Pasts } from './past.ts'
+import type { AnswerCall, AnswerReply, AnswerRow, StepCall } from './protocol.ts'
+import { ANSWER, WORKFLOW } from './protocol.ts'
+import { RunRows } from './run-rows.ts'
+import type { DaprLogger } from './runtime.ts'
+import { isConnected, isRunning, prepareRuntime, startRuntime } from './runtime.ts'
 import { Store } from './store.ts'
 import { deliver, workflowsOf } from './wakes.ts'
 import type { WorkerAgent } from './workflow.ts'
@@ -18,10 +22,17 @@ export interface RegisterOptions extends Partial<Omit<ActivityOptions, 'agents'>
   readonly stateStore?: string
   /** Default: one for the same daprd as `client`. */
   readonly workflows?: DaprWorkflowClient
+  /** For what the SDK's worker says, and `superviseRuntime()`. Default: errors and warnings go to the console, all else nowhere. */
+  readonly logger?: DaprLogger
 }
 
-/** What a runtime has to tell runs while it is connected. */
-const deliveries = new WeakMap<WorkflowRuntime, () => Promise<void>>()
+interface Registered {
+  /** What the runtime has to tell runs while it is connected. */
+  readonly deliver: () => Promise<void>
+  readonly logger: DaprLogger | undefined
+}
+
+const registered = new WeakMap<WorkflowRuntime, Registered>()
 
 /** Registers the ready-made workflow, and all steps of the agents. Once for a runtime, with all its agents. */
 export function registerAgents(
@@ -30,32 +41,31 @@ export function registerAgents(
   options: RegisterOptions = {},
 ): WorkflowRuntime {
   const { client = new DaprClient({ communicationProtocol: CommunicationProtocolEnum.GRPC }), ...given } = options
-  const { stateStore, workflows = workflowsOf(client), ...rest } = given
+  const { stateStore, workflows = workflowsOf(client), logger, ...rest } = given
   const store = new Store(client, stateStore ?? 'statestore')
-  const steps = new StepActivities(store, { cancelInterval: 500, remember: 50_000_000, ...rest, agents })
-  deliveries.set(runtime, () => deliver(workflows, store))
+  const rows = new RunRows(store)
+  const here = { rows, pasts: new Pasts(rows) }
+  const steps = new StepActivities(rows, { cancelInterval: 500, remember: 50_000_000, ...rest, agents })
+  registered.set(runtime, { deliver: () => deliver(workflows, store), logger })
+  prepareRuntime(runtime, here, logger)
   const execute = (_: WorkflowActivityContext, call: StepCall) => steps.execute(call)
-  runtime.registerWorkflowWithName(WORKFLOW, agentWorkflow(agents))
+  runtime.registerWorkflowWithName(WORKFLOW, agentWorkflow(agents, here))
   for (const name of new Set(agents.flatMap(({ definition }) => activityNames(definition)))) {
     runtime.registerActivityWithName(name, execute)
   }
-  runtime.registerActivityWithName(ANSWER, async (_: WorkflowActivityContext, call: AnswerCall) => answer(store, call))
-  runtime.registerActivityWithName(PAGE, async (_: WorkflowActivityContext, { key, text }: PageCall) => {
-    await store.put(key, { text })
-    return { done: true }
-  })
+  runtime.registerActivityWithName(ANSWER, async (_: WorkflowActivityContext, call: AnswerCall) => answer(rows, call))
   return runtime
 }
 
-async function answer(store: Store, { key, of, timedOut }: AnswerCall): Promise<AnswerReply> {
+async function answer(rows: RunRows, { nonce, key, of, timedOut }: AnswerCall): Promise<AnswerReply> {
   const closed: AnswerRow = { timedOut: true }
-  if (timedOut && (await store.first(key, closed))) return { of, row: closed }
-  const row = await store.get<AnswerRow>(key)
+  if (timedOut && (await rows.first(nonce, key, closed))) return { of, row: closed }
+  const row = await rows.get<AnswerRow>(key)
   return { of, ...(row && { row }) }
 }
 
 export interface SuperviseOptions {
-  /** Told in one line when the runtime lost daprd, and when it has it again. Default: `console.warn`. */
+  /** Told in one line when the runtime lost daprd, and when it has it again. Default: the logger of the agents, as a warning. */
   readonly log?: (line: string) => void
   /** Milliseconds between looks. Default: 500. */
   readonly interval?: number
@@ -71,22 +81,21 @@ export interface Supervisor {
  * there yet. Look after its process otherwise as usual.
  */
 export function superviseRuntime(runtime: WorkflowRuntime, options: SuperviseOptions = {}): Supervisor {
-  const { log = console.warn, interval = 500 } = options
+  const known = registered.get(runtime)
+  const { log = (line) => (known?.logger ?? console).warn(line), interval = 500 } = options
   let lost = false
-  let starting: Promise<void> = runtime.start()
+  let starting = startRuntime(runtime)
   let delivering = false
   const tell = async (): Promise<void> => {
     if (delivering) return
     delivering = true
-    await deliveries
-      .get(runtime)?.()
-      .catch(() => {})
+    await known?.deliver().catch(() => {})
     delivering = false
   }
   const look = async (): Promise<void> => {
     await starting
     if (isRunning(runtime)) {
-      if (!connected(runtime)) return
+      if (!isConnected(runtime)) return
       if (lost) log('holdfast: the Dapr worker is connected to daprd again.')
       lost = false
       await tell()
@@ -94,7 +103,7 @@ export function superviseRuntime(runtime: WorkflowRuntime, options: SuperviseOpt
     }
     if (!lost) log('holdfast: the Dapr worker has no daprd. It is looked for until it is there.')
     lost = true
-    starting = runtime.start()
+    starting = startRuntime(runtime)
   }
   const timer = setInterval(() => void look().catch(() => {}), interval)
   return {
@@ -104,23 +113,4 @@ export function superviseRuntime(runtime: WorkflowRuntime, options: SuperviseOpt
       if (isRunning(runtime)) await runtime.stop()
     },
   }
-}
-
-interface Inner {
-  readonly _isRunning?: boolean
-  readonly _responseStream?: { readonly destroyed?: boolean } | null
-}
-
-function innerOf(runtime: WorkflowRuntime): Inner {
-  return (runtime as unknown as { readonly worker?: Inner }).worker ?? {}
-}
-
-/** The SDK's worker ends without a word where its stream breaks; it keeps that to itself. */
-function isRunning(runtime: WorkflowRuntime): boolean {
-  return innerOf(runtime)._isRunning !== false
-}
-
-function connected(runtime: WorkflowRuntime): boolean {
-  const stream = innerOf(runtime)._responseStream
-  return stream !== null && stream !== undefined && stream.destroyed !== true
 }

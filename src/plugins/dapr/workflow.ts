@@ -1,13 +1,15 @@
 /** Runs as workflows: the ready-made one, and the adapter for those of one's own. */
 import type { Task, WorkflowContext } from '@dapr/dapr'
-import type { AgentDefinition, Json } from '../../index.ts'
+import type { AgentDefinition, Json, RunResult } from '../../index.ts'
 import { errorToJson, HoldfastError, isEngineFailure, runPinned } from '../../index.ts'
 import { bridge } from './bridge.ts'
 import { holdOnDivergence, keepHeld } from './hold.ts'
+import type { HostOptions } from './host.ts'
 import { WorkflowHost } from './host.ts'
 import { daprDurabilityPlugin } from './plugin.ts'
-import type { AgentWorkflowInput, PageCall, WorkflowOutput } from './protocol.ts'
-import { PAGE, PAGE_LETTERS, pageKey, PROTOCOL } from './protocol.ts'
+import { runtimeHere } from './runtime.ts'
+import type { AgentWorkflowInput, LiveStatus, WorkflowOutput } from './protocol.ts'
+import { PAGE_LETTERS, PROTOCOL, resultKey } from './protocol.ts'
 
 /** An agent as a worker needs it. `Agent` is one. */
 export interface WorkerAgent {
@@ -22,21 +24,36 @@ export type DaprWorkflow<Input> = (
 
 /**
  * A workflow from an async function: agents with `daprDurabilityPlugin()` are durable in it, and each of its awaits must be
- * for one of them.
+ * for one of them. On a runtime with `registerAgents()`.
  *
  *     runtime.registerWorkflowWithName('trip', daprWorkflow(async (input) => (await travel.run(input)).text))
+ *
+ * One that `daprRuns(client).start(agent, input, { workflow: 'trip' })` starts is given an `AgentWorkflowInput`, and gives the
+ * `RunResult` of the run whose id is in it:
+ *
+ *     daprWorkflow(async ({ runId, input }: AgentWorkflowInput) => travel.run(input, { runId }))
  */
 export function daprWorkflow<Input>(
-  body: (input: Input, context: WorkflowContext) => Promise<Json>,
+  body: (input: Input, context: WorkflowContext) => Promise<unknown>,
 ): DaprWorkflow<Input> {
-  return (context, input) => inWorkflow(context, context.getWorkflowInstanceId(), undefined, () => body(input, context))
+  return (context, input) => {
+    const start = isStart(input) ? input : undefined
+    const own = { ...runtimeHere(), ...(start && { start }) }
+    return inWorkflow(context, start?.nonce ?? context.getWorkflowInstanceId(), own, async (host) => {
+      const output = await body(input, context)
+      return start && isResult(output) ? await outputOf(host, output) : (output as Json)
+    })
+  }
 }
 
 /** The workflow that `daprRuns(client).start()` starts, for the agents that a worker has. */
-export function agentWorkflow(agents: readonly WorkerAgent[]): DaprWorkflow<AgentWorkflowInput> {
+export function agentWorkflow(
+  agents: readonly WorkerAgent[],
+  own: Pick<HostOptions, 'rows' | 'pasts'>,
+): DaprWorkflow<AgentWorkflowInput> {
   const known = new Map(agents.map((agent) => [agent.name, agent]))
   return (context, start) =>
-    inWorkflow(context, start.nonce, start, async (host) => {
+    inWorkflow(context, start.nonce, { ...own, start, continues: true }, async (host) => {
       const agent = known.get(start.spec.name)
       if (!agent || start.version !== PROTOCOL) throw notHere(start)
       const { input, context: given, messages, spec } = start
@@ -47,45 +64,55 @@ export function agentWorkflow(agents: readonly WorkerAgent[]): DaprWorkflow<Agen
         ...(messages && { messages }),
         ...(!isDurable && { plugins: [daprDurabilityPlugin()] }),
       })
-      // Once: the client puts the messages back into the state.
-      const whole = { ...result, state: { ...result.state, messages: [] } } as unknown as Json
-      return (await outputOf(host, whole)) as unknown as Json
+      return outputOf(host, result)
     })
 }
 
 async function* inWorkflow(
   context: WorkflowContext,
   nonce: string,
-  start: AgentWorkflowInput | undefined,
+  options: HostOptions,
   body: (host: WorkflowHost) => Promise<Json>,
 ): AsyncGenerator<Task<unknown>, Json, unknown> {
   holdOnDivergence(context)
   let host: WorkflowHost | undefined
   try {
+    const { start, pasts } = options
+    const past = await pasts.load(nonce, start?.past ?? [])
     return yield* bridge(context, (tasks) => {
-      const its = new WorkflowHost(context, tasks, nonce, start?.spec)
+      const its = new WorkflowHost(context, tasks, nonce, { ...options, past })
       host = its
       return its.run(() => body(its))
     })
   } catch (error) {
     const json = errorToJson(error, 'HOOK_FAILED')
     const isHeld = isEngineFailure(error) && error.code !== 'CANCELLED'
-    host?.tellEnd(isHeld ? 'blocked' : 'failed', json)
+    tellEnd(context, { agent: host?.agent ?? '', status: isHeld ? 'blocked' : 'failed', waits: [], error: json })
     if (isHeld) yield* keepHeld(context)
     throw error
   }
 }
 
-async function outputOf({ tasks, nonce }: WorkflowHost, result: Json): Promise<WorkflowOutput> {
-  const text = JSON.stringify(result)
-  if (text.length <= PAGE_LETTERS) return { result }
-  const pages = Math.ceil(text.length / PAGE_LETTERS)
-  for (let page = 0; page < pages; page++) {
-    const part = text.slice(page * PAGE_LETTERS, (page + 1) * PAGE_LETTERS)
-    const call: PageCall = { key: pageKey(nonce, page), text: part }
-    await tasks.activity(PAGE, call)
-  }
-  return { pages }
+function tellEnd(context: WorkflowContext, status: LiveStatus): void {
+  context.setCustomStatus(JSON.stringify(status))
+}
+
+async function outputOf(host: WorkflowHost, result: RunResult): Promise<Json> {
+  // Messages once: the client puts them back into the state.
+  const whole = { ...result, state: { ...result.state, messages: [] } } as unknown as Json
+  const text = JSON.stringify(whole)
+  if (text.length <= PAGE_LETTERS) return { result: whole } satisfies WorkflowOutput
+  return { pages: await host.keepText(resultKey(host.nonce), text) } satisfies WorkflowOutput
+}
+
+function isStart(input: unknown): input is AgentWorkflowInput {
+  const start = input as Partial<AgentWorkflowInput> | null | undefined
+  return typeof start === 'object' && start !== null && typeof start.nonce === 'string' && start.spec !== undefined
+}
+
+function isResult(output: unknown): output is RunResult {
+  const result = output as Partial<RunResult> | null | undefined
+  return typeof result === 'object' && result !== null && Array.isArray(result.messages) && 'state' in result
 }
 
 function notHere({ spec, version }: AgentWorkflowInput): HoldfastError {

@@ -8,14 +8,14 @@ import { DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
 import type { AgentRuns } from 'holdfast'
 import type { DaprRunsOptions, RegisterOptions, Supervisor, WorkerAgent } from '../../../../src/plugins/dapr/index.ts'
 import { daprRuns, registerAgents, superviseRuntime } from '../../../../src/plugins/dapr/index.ts'
-import type { DaprApp, DaprCluster } from '../../../../tools/dapr/cluster.mjs'
+import type { AppOptions, DaprApp, DaprCluster } from '../../../../tools/dapr/cluster.mjs'
 import { startCluster } from '../../../../tools/dapr/cluster.mjs'
 import { clientOf } from './client.ts'
 
 export interface DaprWorld {
   readonly cluster: DaprCluster
   /** An app of its own, which shares nothing with others. */
-  app(id?: string): Promise<AppWorld>
+  app(options?: AppOptions & DaprRunsOptions): Promise<AppWorld>
   close(): Promise<void>
 }
 
@@ -40,8 +40,8 @@ export async function daprWorld(): Promise<DaprWorld> {
   const apps: AppWorld[] = []
   return {
     cluster,
-    async app(id = `app-${randomUUID().slice(0, 8)}`) {
-      const app = appWorld(await cluster.app(id))
+    async app(options = {}) {
+      const app = appWorld(await cluster.app(`app-${randomUUID().slice(0, 8)}`, options), options)
       apps.push(app)
       return app
     },
@@ -53,7 +53,7 @@ export async function daprWorld(): Promise<DaprWorld> {
   }
 }
 
-function appWorld(daprd: DaprApp, options: DaprRunsOptions = {}): AppWorld {
+function appWorld(daprd: DaprApp, options: DaprRunsOptions): AppWorld {
   const at = { daprHost: daprd.host, daprPort: String(daprd.grpcPort) }
   const client = clientOf(daprd)
   const workflows = new DaprWorkflowClient(at)
