@@ -1,5 +1,6 @@
 /** Compaction: a recorded step that starts a new base. */
 import type { Message } from 'holdfast'
+import { crashEverywhere } from 'holdfast/testing'
 import { describe, expect, it } from 'vitest'
 import { agentOf, call, failureOf, scriptedModel, text, toolOf } from './support/kit.ts'
 import { mapDurabilityPlugin } from './support/map-engine.ts'
@@ -10,7 +11,7 @@ const summary: Message = { role: 'user', content: [{ type: 'text', text: 'in sho
 const model = () =>
   scriptedModel((prompt) => (JSON.stringify(prompt).includes('in short') ? text('done') : call('look')))
 
-function build(journal: Map<string, string>, done: unknown[], when: object = { messages: 5 }) {
+function build(journal: Map<string, string> | undefined, done: unknown[], when: object = { messages: 5 }) {
   const asked = model()
   const agent = agentOf(asked, {
     tools: [toolOf('look')],
@@ -21,7 +22,7 @@ function build(journal: Map<string, string>, done: unknown[], when: object = { m
         return [summary]
       },
     },
-    use: [mapDurabilityPlugin(journal)],
+    use: journal ? [mapDurabilityPlugin(journal)] : [],
   })
   return { agent, asked }
 }
@@ -44,6 +45,12 @@ describe('compaction', () => {
     expect(asked.calls.at(-1)?.prompt).toHaveLength(1)
     expect(told).toEqual([0, 1, 2, 3, 4, 1])
     expect([...journal.keys()]).toContain('r 3/compact')
+  })
+
+  it('is what it would have been, wherever the process dies', async () => {
+    const report = await crashEverywhere({ agent: () => build(undefined, []).agent, input: 'go' })
+    expect(report.boundaries.map(({ point }) => point)).toContain('3/compact after-record')
+    report.assert()
   })
 
   it('can be asked for by a hook', async () => {

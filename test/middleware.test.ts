@@ -1,8 +1,8 @@
 /** Middleware: around the work of a step, where it is done, once per real execution. */
 import type { AgentPlugin, StepMiddleware } from 'holdfast'
+import { createHarness } from 'holdfast/testing'
 import { describe, expect, it } from 'vitest'
 import { agentOf, call, scriptedModel, text, toolOf } from './support/kit.ts'
-import { mapDurabilityPlugin } from './support/map-engine.ts'
 
 const plugin = (name: string, middleware: StepMiddleware, more: Partial<AgentPlugin> = {}): AgentPlugin => ({
   name,
@@ -40,25 +40,25 @@ describe('middleware', () => {
   })
 
   it('runs once per real execution: per attempt, and not on replay', async () => {
-    const journal = new Map<string, string>()
     const attempts: number[] = []
-    const build = () => {
-      let ran = 0
-      const flaky = toolOf('x', {
-        retry: { initialInterval: 0 },
-        execute: () => (++ran === 1 ? Promise.reject(new Error('busy')) : 'ok'),
-      })
-      const count = plugin('count', {
-        tool: (request, next) => {
-          attempts.push(request.attempt)
-          return next(request)
-        },
-      })
-      return agentOf([call('x'), text('done')], { tools: [flaky], use: [count, mapDurabilityPlugin(journal)] })
-    }
-    await build().run('go', { runId: 'r' })
-    await build().run('go', { runId: 'r' })
-    expect(attempts).toEqual([1, 2])
+    const flaky = toolOf('x', {
+      retry: { initialInterval: 0 },
+      execute: (_, { attempt }) => (attempt === 1 ? Promise.reject(new Error('busy')) : 'ok'),
+    })
+    const count = plugin('count', {
+      tool: (request, next) => {
+        attempts.push(request.attempt)
+        return next(request)
+      },
+    })
+    const harness = createHarness(agentOf([call('x'), text('done')], { tools: [flaky], use: [count] }))
+    await harness.run('go')
+    expect(attempts.splice(0)).toEqual([1, 2])
+    await harness.crashAt('1/tool/0/x', 'after-record').resume()
+    expect(attempts.splice(0)).toEqual([1, 2])
+    // After the first attempt, which failed.
+    await harness.crashAt('1/tool/0/x', 'after-effect').resume()
+    expect(attempts).toEqual([1, 1, 2])
   })
 
   it('is told what is done: run, agent, step, attempt, key, signal, context', async () => {

@@ -1,6 +1,7 @@
 /** `effect: 'once'`: never run again by itself; an outcome that nobody knows is an outcome. */
 import type { Json, RunResult, ToolContext } from 'holdfast'
 import { settledStep, tool, wrapStep } from 'holdfast'
+import { createHarness } from 'holdfast/testing'
 import { describe, expect, it } from 'vitest'
 import { agentOf, call, failureOf, overTheWire, text, toolOf } from './support/kit.ts'
 import { mapDurabilityPlugin } from './support/map-engine.ts'
@@ -212,22 +213,19 @@ describe('a once step', () => {
     expect(marked).toBe(true)
   })
 
-  it('that was running when its process died does not run again', async () => {
-    const journal = new Map<string, string>()
-    let ran = 0
-    const build = () => {
-      const { book } = booking({
-        execute: () => {
-          ran++
-          return 'booked'
-        },
-      })
-      return agentOf(script, { tools: [book], use: [mapDurabilityPlugin(journal)] })
+  it('that was running when its process died does not run again: a person is asked', async () => {
+    const { book } = booking({}, 0)
+    const harness = createHarness(agentOf(script, { tools: [book] }))
+    const told = await harness.run('go')
+    for (const boundary of ['before-effect', 'after-effect'] as const) {
+      // The harness saw whether it was done, and is the person.
+      expect(outputOf(await harness.crashAt('1/tool/0/book', boundary).resume())).toEqual(outputOf(told))
+      expect(harness.trace).toContainEqual({ type: 'wait', step: WAIT, phase: 'live' })
+      expect(harness.executions('1/tool/0/book')).toBe(1)
     }
-    await build().run('go', { runId: 'r' })
-    for (const key of [...journal.keys()]) if (key === 'r 1/tool/0/book' || key === 'r 2/model') journal.delete(key)
-    expect(await build().run('go', { runId: 'r' })).toMatchObject({ status: 'waiting', waits: [{ id: WAIT }] })
-    expect(ran).toBe(1)
+    await harness.crashAt('1/tool/0/book', 'after-record').resume()
+    expect(harness.trace.filter(({ type }) => type === 'wait')).toEqual([])
+    expect(harness.executions('1/tool/0/book')).toBe(1)
   })
 
   it('is not marked where the tool is missing: nothing ran, and it runs when the tool is back', async () => {
