@@ -25,7 +25,10 @@ export interface CrashScenario {
   readonly options?: Pick<RunOptions, 'context' | 'messages'>
   /** Default: an engine in memory. */
   readonly engine?: EngineUnderTest
-  /** What people say. Default: approvals are given, and anything else is an error. `undefined`: nothing is said. */
+  /**
+   * What people say. Default: approvals are given, and anything else is an error. `undefined`: nothing is said. What became
+   * of a `once` step the kit says itself: it saw whether it was done.
+   */
   readonly answers?: (wait: OpenWait) => unknown
   /** What the outside looks like after a run, e.g. bookings by idempotency key: the same after any crash. */
   readonly effects?: () => Json | Promise<Json>

@@ -25,7 +25,10 @@ export interface HarnessOptions {
   readonly model?: AnyLanguageModel
   /** Default: one in memory that takes steps by closure. `name`: one that takes them by name, as a worker elsewhere does. */
   readonly engine?: 'closure' | 'name' | EngineUnderTest
-  /** What people say to waits. Default: approvals are given, anything else is an error. */
+  /**
+   * What people say to waits. Default: approvals are given, anything else is an error. What became of a `once` step the kit
+   * says itself: it saw whether it was done.
+   */
   readonly answers?: (wait: OpenWait) => unknown
 }
 
