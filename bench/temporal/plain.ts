@@ -17,7 +17,7 @@ void worker.run()
 const client = new Client({ connection: await Connection.connect({ address }) })
 const rows: Row[] = []
 for (const count of turns.map(Number)) {
-  const workflowId = `plain-${count}-${rows.length}`
+  const workflowId = `plain-${process.pid}-${rows.length}`
   rows.push(
     await measure(client, workflowId, count, () =>
       client.workflow.execute('talk', { workflowId, taskQueue: 'plain', args: [{ turns: count }] }),

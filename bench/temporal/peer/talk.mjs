@@ -46,7 +46,7 @@ const client = new Client({ connection })
 const rows = []
 for (const count of turns.map(Number)) {
   total = count
-  const workflowId = `peer-${count}-${rows.length}`
+  const workflowId = `peer-${process.pid}-${rows.length}`
   const started = performance.now()
   const handle = await client.workflow.start('talk', { workflowId, taskQueue: 'peer', args: [{ turns: count }] })
   const failed = await handle.result().then(
