@@ -52,18 +52,7 @@ export interface ApprovalContext {
 }
 
 /** What a tool is given besides its input. */
-export interface ToolContext {
-  readonly runId: string
-  readonly stepId: string
-  /** Grows when the loop runs the step again; an engine's own tries are `attempt`. */
-  readonly execution: number
-  readonly attempt: number
-  /** The same over attempts, executions and resumes: give it to the service that is called. */
-  readonly idempotencyKey: string
-  /** Aborts on cancel and on timeout. */
-  readonly signal: AbortSignal
-  /** JSON that the run was started with. */
-  readonly context: Json
+export interface ToolContext extends TaskContext {
   /** Say how far it is: to the run's stream, and to the engine as a sign of life. */
   progress(data: unknown): void
 }

@@ -110,16 +110,19 @@ export interface StepMiddleware {
   task?(request: TaskRequest, next: (request: TaskRequest) => Promise<Json>): Promise<Json>
 }
 
-interface ExecutionRequest {
+/** What everything that is executed is told: middleware, tools, tasks. */
+export interface ExecutionRequest {
   readonly runId: string
   readonly agent: string
   readonly stepId: string
   /** Which call of `step.run()` it is; what an engine or the policy repeats is an attempt of it. */
   readonly execution: number
   readonly attempt: number
+  /** The same over attempts, executions and resumes: give it to the service that is called. */
   readonly idempotencyKey: string
+  /** Aborts on cancel and on timeout. */
   readonly signal: AbortSignal
-  /** The run's own JSON. */
+  /** JSON that the run was started with. */
   readonly context: Json
 }
 
@@ -143,4 +146,5 @@ export interface TaskRequest extends ExecutionRequest {
 /** I/O of a hook. Its result is recorded: JSON, bytes, dates, URLs. */
 export type TaskHandler = (input: unknown, context: TaskContext) => unknown
 
+/** What a task is told; a tool is told the same, and can say how far it is. */
 export type TaskContext = Omit<ExecutionRequest, 'agent'>

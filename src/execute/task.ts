@@ -19,7 +19,7 @@ export async function executeTask(attempt: AttemptContext): Promise<Json> {
   const request = { ...executionRequest(attempt), name: step.name, input: step.input as Json }
   return throughMiddleware(layers, request, async ({ input }) => {
     const handler = findHandler(attempt)
-    const output = await runOwnCode('TASK_FAILED', () => handler(fromJson(input), taskContext(attempt)))
+    const output = await runOwnCode('TASK_FAILED', () => handler(fromJson(input), executionRequest(attempt)))
     return toJson(output ?? null, `step ${step.id}: output`)
   })
 }
@@ -36,10 +36,6 @@ function findHandler({ definition, step }: AttemptContext): (input: unknown, con
     message: `agent '${definition.spec.name}' here has no plugin with the task '${step.name}'. Add it to the plugin's tasks, on the worker too.`,
     details: { task: step.name },
   })
-}
-
-function taskContext(attempt: AttemptContext): TaskContext {
-  return executionRequest(attempt)
 }
 
 type OwnTask = (attempt: AttemptContext, input: JsonObject) => Promise<Json> | Json
@@ -81,7 +77,7 @@ const OWN_TASKS: { readonly [name: string]: OwnTask } = {
       })
     }
     const all = await conversationOf(attempt, { base, append } as unknown as Pick<ModelInput, 'base' | 'append'>)
-    const messages = await runOwnCode('TASK_FAILED', () => compactWith([...all], taskContext(attempt)))
+    const messages = await runOwnCode('TASK_FAILED', () => compactWith([...all], executionRequest(attempt)))
     return toJson(messages, `step ${attempt.step.id}: compacted messages`)
   },
 }

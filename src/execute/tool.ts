@@ -6,7 +6,7 @@ import { middlewareOf, throughMiddleware } from './context.ts'
 import { runOwnCode } from './own-code.ts'
 import type { Json } from '../json.ts'
 import { toJson } from '../json.ts'
-import type { ToolRequest } from '../plugin.ts'
+import type { ExecutionRequest, ToolRequest } from '../plugin.ts'
 import { validateWith } from '../schema.ts'
 
 export async function executeTool(attempt: AttemptContext): Promise<Json> {
@@ -85,16 +85,7 @@ export function toolContext(attempt: AttemptContext): ToolContext {
 }
 
 /** What requests of every kind have. */
-export function executionRequest(attempt: AttemptContext): {
-  readonly runId: string
-  readonly agent: string
-  readonly stepId: string
-  readonly execution: number
-  readonly attempt: number
-  readonly idempotencyKey: string
-  readonly signal: AbortSignal
-  readonly context: Json
-} {
+export function executionRequest(attempt: AttemptContext): ExecutionRequest {
   return {
     runId: attempt.runId,
     agent: attempt.definition.spec.name,
