@@ -6,9 +6,14 @@
 /** Milliseconds between looks. */
 const INTERVAL = 25
 
+/** What may have changed: what a run said, or anything. */
+export type Change = 'streams' | 'anything'
+
+type Listener = (change: Change) => void
+
 export class Changes {
   readonly #version: () => number
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<Listener>()
   #keeping = 0
   #timer: NodeJS.Timeout | undefined
   /** At the last look, which was before whatever a listener has read: what came between is told at the next. */
@@ -23,7 +28,7 @@ export class Changes {
    * Be told; gives what ends it. Looks are taken only while somebody listens.
    * @param keepAlive the process does not end while it is being waited for
    */
-  subscribe(listener: () => void, keepAlive: boolean): () => void {
+  subscribe(listener: Listener, keepAlive: boolean): () => void {
     this.#listeners.add(listener)
     if (keepAlive) this.#keeping++
     this.#arm()
@@ -48,8 +53,8 @@ export class Changes {
     })
   }
 
-  notify(): void {
-    for (const listener of [...this.#listeners]) listener()
+  notify(change: Change = 'anything'): void {
+    for (const listener of [...this.#listeners]) listener(change)
   }
 
   stop(): void {

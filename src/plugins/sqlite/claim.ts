@@ -122,6 +122,8 @@ function resultOf(connection: Connection, { no, error }: Pick<RunRow, 'no' | 'er
 /** The run has a result, or waits. */
 export function finishRun(run: LiveRun, result: { readonly status: RunStatusName }): void {
   const connection = run.journal.strict
+  // Readers end with the run.
+  run.journal.chunks.flush()
   const json = isFinal(result.status) ? JSON.stringify(result) : undefined
   connection.transaction(() => {
     letGo(connection, run, result.status, null)
@@ -139,6 +141,7 @@ export function leaveRun(run: LiveRun, error: unknown): void {
     connection.run('UPDATE runs SET owner = NULL WHERE no = ? AND epoch = ?', run.no, run.epoch)
     return
   }
+  run.journal.chunks.flush()
   const status = statusAfter(error)
   const json = status === 'waiting' ? null : JSON.stringify(errorToJson(error, 'HOOK_FAILED'))
   letGo(connection, run, status, json)

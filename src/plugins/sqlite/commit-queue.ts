@@ -2,6 +2,7 @@
  * Group commit: what is queued together is one transaction, so many runs at once share the disk's one slow operation. A
  * single run in sequence does not wait for anybody.
  */
+import type { ChunkQueue } from './chunk-queue.ts'
 import type { Connection } from './connection.ts'
 
 /** Throws an error of one entry alone with {@link Refusal}; any other undoes the whole group. */
@@ -19,14 +20,19 @@ interface Entry {
 export class CommitQueue {
   readonly #strict: Connection
   readonly #loose: Connection
+  readonly #chunks: ChunkQueue
   readonly #onSynced: () => void
   #entries: Entry[] = []
   #isStrict = false
 
-  /** @param onSynced called after each commit of the strict connection */
-  constructor(strict: Connection, loose: Connection, onSynced: () => void) {
+  /**
+   * @param chunks what is said goes along with each commit
+   * @param onSynced called after each commit of the strict connection
+   */
+  constructor(strict: Connection, loose: Connection, chunks: ChunkQueue, onSynced: () => void) {
     this.#strict = strict
     this.#loose = loose
+    this.#chunks = chunks
     this.#onSynced = onSynced
   }
 
@@ -54,10 +60,8 @@ export class CommitQueue {
     this.#entries = []
     this.#isStrict = false
     try {
-      const settle =
-        entries.length === 1
-          ? this.#apply(connection, entries)
-          : connection.transaction(() => this.#apply(connection, entries))
+      const apply = (): (() => void)[] => this.#apply(connection, entries)
+      const settle = this.#chunks.commitWith(connection, entries.length === 1, apply)
       for (const each of settle) each()
       if (connection === this.#strict) this.#onSynced()
     } catch (error) {

@@ -1,5 +1,6 @@
 /** A journal that is open: its connections, and the runs that this process has taken up. */
 import { Changes } from './changes.ts'
+import { ChunkQueue } from './chunk-queue.ts'
 import { CommitQueue } from './commit-queue.ts'
 import type { Connection } from './connection.ts'
 import { openDatabase, openLoose } from './database.ts'
@@ -16,6 +17,7 @@ export class Journal implements JournalOfRun {
   readonly loose: Connection
   readonly queue: CommitQueue
   readonly changes: Changes
+  readonly chunks: ChunkQueue
   /** Runs that this process has taken up, by run id. */
   readonly live: Map<string, LiveRun> = new Map()
   working = 0
@@ -27,11 +29,12 @@ export class Journal implements JournalOfRun {
     this.path = path
     this.strict = openDatabase(path)
     this.loose = openLoose(path)
-    const space = new LogSpace(this.loose)
-    this.queue = new CommitQueue(this.strict, this.loose, () => space.afterCommit())
     this.changes = new Changes(
       () => this.strict.get<{ data_version: number }>('PRAGMA data_version')?.data_version ?? 0,
     )
+    this.chunks = new ChunkQueue(this.loose, this.changes)
+    const space = new LogSpace(this.loose)
+    this.queue = new CommitQueue(this.strict, this.loose, this.chunks, () => space.afterCommit())
   }
 
   /** The id of this process as an owner. In a write transaction. */
@@ -56,12 +59,15 @@ export class Journal implements JournalOfRun {
 
   opened(run: LiveRun): void {
     this.live.set(run.runId, run)
-    this.#unwatch ??= this.changes.subscribe(() => this.#deliverCancels(), false)
+    this.#unwatch ??= this.changes.subscribe((change) => {
+      if (change === 'anything') this.#deliverCancels()
+    }, false)
     for (const told of this.#claims.get(run.runId) ?? []) told()
   }
 
   closed(run: LiveRun): void {
     if (this.live.get(run.runId) === run) this.live.delete(run.runId)
+    this.chunks.forget(run.runId)
     if (this.live.size > 0) return
     this.#unwatch?.()
     this.#unwatch = undefined
@@ -81,6 +87,7 @@ export class Journal implements JournalOfRun {
 
   close(): void {
     this.queue.flush()
+    this.chunks.flush()
     this.#unwatch?.()
     this.strict.close()
     this.loose.close()

@@ -2,6 +2,7 @@
 import type { DurableStep, RunInfo, StepRecord } from '../../index.ts'
 import { executionId } from '../../index.ts'
 import type { Json } from '../../json.ts'
+import type { ChunkQueue } from './chunk-queue.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import { Refusal } from './commit-queue.ts'
 import type { Connection } from './connection.ts'
@@ -29,6 +30,7 @@ export interface JournalOfRun {
   readonly strict: Connection
   readonly queue: CommitQueue
   readonly changes: Changes
+  readonly chunks: ChunkQueue
   /** Steps that are under way in this process, of any run. */
   working: number
   opened(run: LiveRun): void

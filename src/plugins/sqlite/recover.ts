@@ -116,8 +116,8 @@ class Recovering {
 
   watch(): void {
     if (!this.#isLooking) return
-    this.#unwatch = this.#journal.changes.subscribe(() => {
-      this.#isDirty = true
+    this.#unwatch = this.#journal.changes.subscribe((change) => {
+      if (change === 'anything') this.#isDirty = true
     }, true)
     this.#arm()
   }

@@ -80,6 +80,7 @@ export function unparkRun(journal: Journal, runId: string): void {
 /** All of a run; gives false where somebody has it. The last run to go takes the payloads along. */
 export function deleteRow(journal: Journal, runId: string): boolean {
   const { strict } = journal
+  journal.chunks.flush()
   const isGone = strict.transaction(() => {
     const run = lookUpRun(journal, runId)
     if (run && journal.isOwned(runId, run.owner)) return false

@@ -64,4 +64,24 @@ const VERSION_1 = `
   CREATE TABLE payloads (ref TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 `
 
-export const MIGRATIONS: readonly string[] = [VERSION_1]
+/** A row for what an execution said at one time, in place of one for each chunk; and none for the execution. */
+const VERSION_2 = `
+  ALTER TABLE chunks RENAME TO single_chunks;
+  -- key: the feed's number and the place of the last chunk. first: the offset of the first in its execution.
+  CREATE TABLE chunks (
+    key INTEGER PRIMARY KEY,
+    step TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    bodies TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO chunks
+    SELECT key, step, nonce, place, 1, body ->> 'type' IN ('end', 'superseded'), '[' || body || ']'
+    FROM single_chunks JOIN streams USING (stream) ORDER BY key;
+  DROP TABLE single_chunks;
+  DROP TABLE streams;
+`
+
+export const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2]

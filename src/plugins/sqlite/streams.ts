@@ -2,126 +2,42 @@
  * The streams of all runs of a journal: what is published in one process is read in any. A power cut may take the last
  * chunks (nobody waits for a disk to see a token); what a finished step said is in its record all the same.
  */
-import type { StreamChunk, StreamSink } from '../../index.ts'
+import type { RunStatusName, StreamChunk, StreamSink } from '../../index.ts'
 import { HoldfastError } from '../../index.ts'
-import type { RunStatusName } from '../../index.ts'
 import { isFinal } from './claim.ts'
 import type { Connection } from './connection.ts'
-import type { Journal } from './journal.ts'
+import type { Body } from './feed.ts'
+import { feedNumber } from './feed.ts'
+import { keysOf } from './keys.ts'
 import type { JournalUse } from './use-journal.ts'
-import { keyOf, keysOf, placeOf } from './keys.ts'
 
-/** Chunks that are read at a time. */
-const PAGE = 500
-
-type Body = Pick<StreamChunk, 'type'>
+/** Rows that are read at a time. */
+const PAGE = 100
 
 export function streamsOf(use: JournalUse): StreamSink {
-  let pending: { readonly chunks: StreamChunk[]; readonly done: Promise<void> } | undefined
   return {
-    publish(chunks) {
-      if (pending) {
-        pending.chunks.push(...chunks)
-        return pending.done
-      }
-      const all = [...chunks]
-      // One commit for all that is said in this turn of the event loop, by whatever run.
-      const done = new Promise<void>((resolve, reject) => {
-        setImmediate(() => {
-          pending = undefined
-          try {
-            write(use.get(), all)
-            resolve()
-          } catch (error) {
-            reject(error)
-          }
-        })
-      })
-      pending = { chunks: all, done }
-      return done
+    /** Readers of this process see them from now on, others when they are committed: with the next record, or in 10 ms. */
+    async publish(chunks) {
+      use.get().chunks.add(chunks)
     },
     read: (runId, cursor, signal) => readChunks(use, runId, cursor, signal),
     async close(runId) {
-      const journal = use.get()
-      journal.loose.transaction(() => {
-        journal.loose.run('UPDATE feeds SET closed = 1 WHERE feed = ?', feedOf(journal.loose, runId))
-      })
-      journal.changes.notify()
+      const { chunks, loose, changes } = use.get()
+      chunks.flush()
+      loose.run('INSERT INTO feeds (run_id, closed) VALUES (?, 1) ON CONFLICT DO UPDATE SET closed = 1', runId)
+      changes.notify('streams')
     },
   }
 }
 
-function write(journal: Journal, chunks: readonly StreamChunk[]): void {
-  const { loose } = journal
-  loose.transaction(() => {
-    for (const chunk of chunks) addChunk(loose, chunk)
-  })
-  journal.changes.notify()
-}
-
-function addChunk(connection: Connection, { runId, stepId, nonce, offset, cursor: _, ...body }: StreamChunk): void {
-  const feed = feedOf(connection, runId)
-  const { stream, ended } = streamOf(connection, feed, stepId, nonce)
-  if (ended || !append(connection, feed, stream, offset, body)) return
-  if (body.type === 'end' || body.type === 'superseded') endStream(connection, stream)
-}
-
-function feedOf(connection: Connection, runId: string): number {
-  const known = connection.get<{ feed: number }>('SELECT feed FROM feeds WHERE run_id = ?', runId)
-  return known?.feed ?? connection.insert('INSERT INTO feeds (run_id) VALUES (?)', runId)
-}
-
-/** One real execution of a step. A new one supersedes those of the step that have not ended: they died. */
-function streamOf(
-  connection: Connection,
-  feed: number,
-  step: string,
-  nonce: string,
-): { stream: number; ended: number } {
-  const known = connection.get<{ stream: number; ended: number }>(
-    'SELECT stream, ended FROM streams WHERE feed = ? AND step = ? AND nonce = ?',
-    feed,
-    step,
-    nonce,
-  )
-  if (known) return known
-  const dead = connection.all<{ stream: number; last: number | null }>(
-    `SELECT stream, (SELECT max(place) FROM chunks WHERE chunks.stream = streams.stream) AS last
-     FROM streams WHERE feed = ? AND step = ? AND ended = 0`,
-    feed,
-    step,
-  )
-  for (const { stream, last } of dead) {
-    append(connection, feed, stream, (last ?? -1) + 1, { type: 'superseded' })
-    endStream(connection, stream)
-  }
-  const stream = connection.insert('INSERT INTO streams (feed, step, nonce) VALUES (?, ?, ?)', feed, step, nonce)
-  return { stream, ended: 0 }
-}
-
-function endStream(connection: Connection, stream: number): void {
-  connection.run('UPDATE streams SET ended = 1 WHERE stream = ?', stream)
-}
-
-/** Gives whether it was new. */
-function append(connection: Connection, feed: number, stream: number, offset: number, body: Body): boolean {
-  const [first, end] = keysOf(feed)
-  const last = connection.get<{ key: number | null }>(
-    'SELECT max(key) AS key FROM chunks WHERE key BETWEEN ? AND ?',
-    first,
-    end,
-  )
-  const key = last?.key == null ? first : keyOf(feed, placeOf(last.key) + 1)
-  const sql = 'INSERT OR IGNORE INTO chunks (key, stream, place, body) VALUES (?, ?, ?, ?)'
-  return connection.run(sql, key, stream, offset, JSON.stringify(body)) > 0
-}
-
 interface ChunkRow {
+  /** Of its last chunk. */
   readonly key: number
   readonly step: string
   readonly nonce: string
-  readonly place: number
-  readonly body: string
+  readonly first: number
+  readonly length: number
+  readonly bodies: string
 }
 
 async function* readChunks(
@@ -130,18 +46,20 @@ async function* readChunks(
   cursor: string | undefined,
   signal?: AbortSignal,
 ): AsyncGenerator<StreamChunk> {
-  const journal = use.get()
-  const { loose, changes } = journal
+  const { loose, changes, chunks } = use.get()
   let after = cursor
   while (!signal?.aborted) {
+    chunks.flush()
     // Looked at before the chunks: all that a run says is published before it ends.
     const hasEnded = isOver(loose, runId)
-    const feed = loose.get<{ feed: number }>('SELECT feed FROM feeds WHERE run_id = ?', runId)?.feed
+    const feed = feedNumber(loose, runId)
     const rows = feed === undefined ? [] : page(loose, feed, after)
-    for (const { key, step, nonce, place, body } of rows) {
-      if (signal?.aborted) return
-      after = String(key)
-      yield { runId, stepId: step, nonce, offset: place, cursor: after, ...(JSON.parse(body) as Body) } as StreamChunk
+    for (const row of rows) {
+      for (const chunk of chunksOf(runId, row, after)) {
+        if (signal?.aborted) return
+        after = chunk.cursor
+        yield chunk
+      }
     }
     if (rows.length === PAGE) continue
     if (hasEnded) return
@@ -159,11 +77,22 @@ function page(connection: Connection, feed: number, cursor: string | undefined):
     })
   }
   return connection.all<ChunkRow>(
-    `SELECT key, step, nonce, place, body FROM chunks JOIN streams USING (stream)
-     WHERE key > ? AND key <= ? ORDER BY key LIMIT ${PAGE}`,
+    `SELECT key, step, nonce, first, length, bodies FROM chunks WHERE key > ? AND key <= ? ORDER BY key LIMIT ${PAGE}`,
     after,
     last,
   )
+}
+
+/** Those after the cursor: it may lie in the middle of a row. */
+function chunksOf(runId: string, row: ChunkRow, after: string | undefined): StreamChunk[] {
+  const { key, step, nonce, first, length } = row
+  const bodies = JSON.parse(row.bodies) as Body[]
+  const chunks = bodies.map((body, index) => {
+    const cursor = String(key - length + 1 + index)
+    return { runId, stepId: step, nonce, offset: first + index, cursor, ...body } as StreamChunk
+  })
+  const seen = after === undefined ? 0 : Math.max(0, Number(after) - (key - length))
+  return chunks.slice(seen)
 }
 
 function isOver(connection: Connection, runId: string): boolean {
@@ -177,9 +106,8 @@ function isOver(connection: Connection, runId: string): boolean {
 
 /** In a transaction. */
 export function deleteFeed(connection: Connection, runId: string): void {
-  const feed = connection.get<{ feed: number }>('SELECT feed FROM feeds WHERE run_id = ?', runId)?.feed
+  const feed = feedNumber(connection, runId)
   if (feed === undefined) return
   connection.run('DELETE FROM chunks WHERE key BETWEEN ? AND ?', ...keysOf(feed))
-  connection.run('DELETE FROM streams WHERE feed = ?', feed)
   connection.run('DELETE FROM feeds WHERE feed = ?', feed)
 }

@@ -106,7 +106,9 @@ function nextLook(run: LiveRun, due: number | null): Promise<void> {
       clearTimeout(timer)
       resolve()
     }
-    const unsubscribe = run.journal.changes.subscribe(done, true)
+    const unsubscribe = run.journal.changes.subscribe((change) => {
+      if (change === 'anything') done()
+    }, true)
     const stopAbort = run.onAbort(done)
     const timer = due === null ? undefined : setTimeout(done, Math.min(Math.max(due - Date.now(), 0), MAX_TIMER))
   })

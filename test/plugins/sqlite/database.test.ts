@@ -247,7 +247,7 @@ describe('migrations', () => {
     for (const child of children) await child.said('ready')
     for (const _ of paths) {
       for (const child of children) child.tell('go')
-      for (const child of children) expect(await child.said('opened')).toBe(1)
+      for (const child of children) expect(await child.said('opened')).toBe(MIGRATIONS.length)
     }
   }, 30_000)
 })

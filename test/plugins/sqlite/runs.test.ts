@@ -233,7 +233,7 @@ describe('delete', () => {
     await one.run('go', { runId: 'b' })
     const journal = openJournal(path)
     const counts = (): number[] =>
-      ['runs', 'records', 'waits', 'inputs', 'results', 'feeds', 'streams', 'chunks'].map((table) =>
+      ['runs', 'records', 'waits', 'inputs', 'results', 'feeds', 'chunks'].map((table) =>
         Number(Object.values(journal.strict.get<object>(`SELECT count(*) FROM ${table}`) ?? {})[0]),
       )
     await runs.delete('a')
@@ -244,7 +244,7 @@ describe('delete', () => {
     journal.strict.run("INSERT INTO payloads VALUES ('x', x'00')")
     await runs.delete('b')
     await runs.delete('b')
-    expect(counts()).toEqual([0, 0, 0, 0, 0, 0, 0, 0])
+    expect(counts()).toEqual([0, 0, 0, 0, 0, 0, 0])
     expect(journal.strict.all('SELECT * FROM payloads')).toEqual([])
   })
 

@@ -2,11 +2,14 @@
 import type { StreamChunk, StreamSink } from 'holdfast'
 import { memoryStreams } from 'holdfast'
 import fc from 'fast-check'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { finishRun } from '../../../src/plugins/sqlite/claim.ts'
-import { useJournal } from '../../../src/plugins/sqlite/use-journal.ts'
+import { openDatabase } from '../../../src/plugins/sqlite/database.ts'
+import type { Journal } from '../../../src/plugins/sqlite/journal.ts'
+import { keyOf } from '../../../src/plugins/sqlite/keys.ts'
+import { MIGRATIONS } from '../../../src/plugins/sqlite/schema.ts'
 import { streamsOf } from '../../../src/plugins/sqlite/streams.ts'
-import { errorOf, openJournal, startChild, take, tempPath } from './support.ts'
+import { errorOf, openJournal, put, startChild, take, tempPath } from './support.ts'
 
 function sinkOf(path = tempPath()): { sink: StreamSink; path: string; journal: ReturnType<typeof openJournal> } {
   const journal = openJournal(path)
@@ -86,32 +89,50 @@ test('an execution that died is superseded when the step runs again, and says no
   ])
 })
 
-test('it says what the sink in memory says, whatever is published in which order', async () => {
+test('it says what the sink in memory says, whatever is published in which order, by one process or by two in turn', async () => {
   const chunk = fc.record({
     step: fc.constantFrom('1', '2'),
     nonce: fc.constantFrom('a', 'b', 'c'),
     length: fc.nat(3),
     ends: fc.boolean(),
+    writer: fc.nat(1),
+    writes: fc.boolean(),
   })
   await fc.assert(
     fc.asyncProperty(fc.array(chunk, { maxLength: 8 }), async (executions) => {
-      const chunks = executions.flatMap(({ step, nonce, length, ends }, index) => {
+      const path = tempPath()
+      const writers = [sinkOf(path), sinkOf(path)]
+      const memory = memoryStreams()
+      let before = writers[0]
+      const said: StreamChunk[] = []
+      for (const [index, { step, nonce, length, ends, writer, writes }] of executions.entries()) {
         const name = `${nonce}${index}`
         const texts = Array.from({ length }, (_, i) => text(step, name, i + 1, `${i}`))
-        return [start(step, name), ...texts, ...(ends ? [end(step, name, length + 1)] : [])]
-      })
-      const { sink } = sinkOf()
-      const memory = memoryStreams()
-      for (const each of [sink, memory]) {
-        await each.publish(chunks)
-        await each.publish(chunks.slice(0, 3))
-        await each.close?.('r')
+        const chunks = [start(step, name), ...texts, ...(ends ? [end(step, name, length + 1)] : [])]
+        const now = writers[writer] as ReturnType<typeof sinkOf>
+        // Who takes over has what the other had written.
+        if (writes || now !== before) before?.journal.chunks.flush()
+        before = now
+        await now.sink.publish(chunks)
+        await memory.publish(chunks)
+        said.push(...chunks)
       }
-      expect(short(await readAll(sink))).toEqual(short(await readAll(memory)))
+      before?.journal.chunks.flush()
+      for (const { sink } of writers) await sink.publish(said.slice(0, 3))
+      await writers[1]?.sink.close?.('r')
+      await memory.close?.('r')
+      const all = await readAll(memory)
+      for (const { sink } of writers) {
+        const read = await readAll(sink)
+        expect(short(read)).toEqual(short(all))
+        for (const [index, { cursor }] of read.entries()) {
+          expect(short(await readAll(sink, cursor))).toEqual(short(all).slice(index + 1))
+        }
+      }
     }),
-    { numRuns: 20 },
+    { numRuns: 30 },
   )
-})
+}, 30_000)
 
 describe('tailing', () => {
   test('another process publishes, this one reads as it comes, and ends with the run', async () => {
@@ -170,21 +191,113 @@ describe('tailing', () => {
   })
 })
 
-test('what all runs say in one turn of the event loop is one commit', async () => {
-  const { sink, journal } = sinkOf()
-  const run = vi.spyOn(journal.loose, 'run')
-  await Promise.all(['r', 's', 't'].map((runId) => sink.publish([{ ...start('1', 'a'), runId }])))
-  expect(run.mock.calls.filter(([sql]) => sql === 'COMMIT')).toHaveLength(1)
+describe('commits', () => {
+  const statementsOf = (journal: Journal, name: 'strict' | 'loose'): string[] => {
+    const seen: string[] = []
+    const run = journal[name].run.bind(journal[name])
+    vi.spyOn(journal[name], 'run').mockImplementation((sql, ...values) => {
+      seen.push(sql.split(' ', 3).join(' '))
+      return run(sql, ...values)
+    })
+    return seen
+  }
+
+  test('what a step said goes along with its record: one commit, seen by others at once', async () => {
+    const { sink, journal, path } = sinkOf()
+    const run = take(journal, 'r')
+    const statements = statementsOf(journal, 'strict')
+    const loose = statementsOf(journal, 'loose')
+    await sink.publish([start('1', 'a'), text('1', 'a', 1, 'hi')])
+    await sink.publish([end('1', 'a', 2)])
+    await put(run, '1', 'hi')
+    expect(statements).toEqual(['BEGIN IMMEDIATE', 'INSERT INTO chunks', 'INSERT INTO records', 'COMMIT'])
+    expect(loose).toEqual([])
+    const other = sinkOf(path).sink.read('r')[Symbol.asyncIterator]()
+    const read = [await other.next(), await other.next(), await other.next()]
+    expect(short(read.map(({ value }) => value))).toEqual(['1 a 0 start', '1 a 1 text hi', '1 a 2 end'])
+    await other.return?.(undefined)
+  })
+
+  test('while no record comes, what all runs say within some milliseconds is one commit', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const { sink, journal } = sinkOf()
+    const loose = statementsOf(journal, 'loose')
+    const publish = async (offset: number): Promise<void> => {
+      for (const runId of ['r', 's', 't']) await sink.publish([{ ...text('1', 'a', offset, 'x'), runId }])
+      vi.advanceTimersByTime(5)
+    }
+    for (let offset = 0; offset < 2; offset++) await publish(offset)
+    const chunks = Array.from({ length: 3 }, () => 'INSERT INTO chunks')
+    expect(loose).toEqual(['BEGIN IMMEDIATE', ...chunks, 'COMMIT'])
+    vi.advanceTimersByTime(100)
+    expect(loose).toHaveLength(5)
+  })
+
+  test('the end of a run has all that was said before it', async () => {
+    const { sink, journal, path } = sinkOf()
+    const run = take(journal, 'r')
+    await sink.publish([start('1', 'a'), text('1', 'a', 1, 'hi')])
+    finishRun(run, { status: 'completed' })
+    expect(short(await readAll(sinkOf(path).sink))).toEqual(['1 a 0 start', '1 a 1 text hi'])
+  })
+
+  test('a record that could not be written takes what was said with it, and what is said later is there', async () => {
+    const { sink, journal } = sinkOf()
+    const run = take(journal, 'r')
+    await sink.publish([start('1', 'a')])
+    journal.chunks.flush()
+    const { page_count: pages } = journal.strict.get<{ page_count: number }>('PRAGMA page_count') as {
+      page_count: number
+    }
+    journal.strict.get(`PRAGMA max_page_count = ${pages}`)
+    await sink.publish([text('1', 'a', 1, 'lost')])
+    expect(await errorOf(() => put(run, '1', 'x'.repeat(100_000)))).toMatchObject({ code: 'JOURNAL_FULL' })
+    journal.strict.get('PRAGMA max_page_count = 1000000')
+    await sink.publish([{ ...end('1', 'a', 2), type: 'superseded' }, start('1', 'b')])
+    await put(run, '1', 'hi')
+    await sink.close?.('r')
+    expect(short(await readAll(sink))).toEqual(['1 a 0 start', '1 a 2 superseded', '1 b 0 start'])
+  })
 })
 
-test('a sink whose journal is gone says so, and does not throw elsewhere', async () => {
-  const use = useJournal(tempPath())
-  const sink = streamsOf(use)
-  const { journal } = { journal: use.get() }
+test('what is said to a journal that is gone is lost, and nothing is thrown', async () => {
+  const { sink, journal } = sinkOf()
   journal.strict.close()
   journal.loose.close()
-  expect(await errorOf(() => sink.publish([start('1', 'a')]))).toMatchObject({
-    code: 'ENGINE_UNAVAILABLE',
-    kind: 'retryable',
-  })
+  await sink.publish([start('1', 'a')])
+  journal.chunks.flush()
+  expect(await errorOf(() => readAll(sink))).toMatchObject({ code: 'ENGINE_UNAVAILABLE', kind: 'retryable' })
+})
+
+test('a journal of version 1, with a row for each chunk, is read on and written on', async () => {
+  const path = tempPath()
+  const old = openDatabase(path, MIGRATIONS.slice(0, 1))
+  old.exec(`
+    INSERT INTO feeds (feed, run_id) VALUES (7, 'q'), (8, 'r');
+    INSERT INTO streams (stream, feed, step, nonce, ended) VALUES (1, 7, '1', 'q', 0), (2, 8, '1', 'a', 1), (3, 8, '2', 'b', 0);
+    INSERT INTO chunks (key, stream, place, body) VALUES
+      (${keyOf(7, 0)}, 1, 0, '{"type":"start"}'),
+      (${keyOf(8, 0)}, 2, 0, '{"type":"start"}'),
+      (${keyOf(8, 1)}, 3, 0, '{"type":"start"}'),
+      (${keyOf(8, 2)}, 2, 1, '{"type":"end"}'),
+      (${keyOf(8, 3)}, 3, 1, '{"type":"text","delta":"dead"}');
+  `)
+  old.close()
+  const { sink } = sinkOf(path)
+  await sink.publish([text('1', 'a', 2, 'late'), start('2', 'c'), end('2', 'c', 1)])
+  await sink.close?.('r')
+  const whole = [
+    '1 a 0 start',
+    '2 b 0 start',
+    '1 a 1 end',
+    '2 b 1 text dead',
+    '2 b 2 superseded',
+    '2 c 0 start',
+    '2 c 1 end',
+  ]
+  expect(short(await readAll(sink))).toEqual(whole)
+  expect(short(await readAll(sink, String(keyOf(8, 2))))).toEqual(whole.slice(3))
 })
