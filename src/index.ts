@@ -74,6 +74,7 @@ export {
   type ToolRequest,
 } from './plugin.ts'
 export { runPinned } from './pinned.ts'
+export { recordWithin } from './record-within.ts'
 export { resultOf } from './result.ts'
 export type {
   AgentRuns,

@@ -11,9 +11,10 @@ import { digest } from '../digest.ts'
 import type { EngineUnderTest, TestAgent } from './engine.ts'
 import { withPlugins } from './engine.ts'
 import { never } from './life.ts'
-import { executeByName, recordWithin } from './memory-execute.ts'
+import { executeByName } from './memory-execute.ts'
 import type { MemoryProcess } from './memory-process.ts'
 import { MemoryStorage } from './memory-storage.ts'
+import { recordWithin } from '../record-within.ts'
 import { executionId } from '../step.ts'
 
 export interface MemoryEngine extends EngineUnderTest {

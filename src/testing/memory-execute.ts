@@ -1,4 +1,4 @@
-/** How the engine in memory does steps by name, and what it does about records that are too large. */
+/** How the engine in memory does steps by name. */
 import { errorToJson, isHoldfastError } from '../errors.ts'
 import { executeStep } from '../execute/execute-step.ts'
 import type { RunInfo } from '../run-info.ts'
@@ -14,7 +14,7 @@ export async function executeByName(process: MemoryProcess, step: DurableStep, r
   const descriptor = JSON.parse(JSON.stringify(describeStep(step))) as StepDescriptor
   const mark = `${run.runId}/${executionId(step)}`
   const once = step.policy.effect === 'once'
-  if (once && storage.marks.has(mark)) return failed(step, 'OUTCOME_UNKNOWN', `step ${step.id} had started`)
+  if (once && storage.marks.has(mark)) return unknownOutcome(step)
   if (once) storage.marks.add(mark)
   const { retry } = step.policy
   for (let attempt = 1; ; attempt++) {
@@ -41,17 +41,10 @@ export async function executeByName(process: MemoryProcess, step: DurableStep, r
   }
 }
 
-/** A tool that ran is never an error for the size of what it gave: the model would have it run again. */
-export function recordWithin(step: StepDescriptor, record: StepRecord, limit: number): StepRecord {
-  const text = JSON.stringify(record)
-  const size = new TextEncoder().encode(text).length
-  if (size <= limit) return record
-  if (step.kind === 'tool' && record.output !== undefined) {
-    return { of: record.of, output: { ran: true, truncated: JSON.stringify(record.output).slice(0, 1_000) } }
+function unknownOutcome(step: StepDescriptor): StepRecord {
+  const message = `step ${step.id} had started`
+  return {
+    of: fingerprint(step),
+    error: { code: 'OUTCOME_UNKNOWN', kind: 'terminal', message, details: { step: step.id } },
   }
-  return failed(step, 'PAYLOAD_TOO_LARGE', `the record of step ${step.id} has ${size} bytes, and ${limit} are allowed`)
-}
-
-function failed(step: StepDescriptor, code: 'PAYLOAD_TOO_LARGE' | 'OUTCOME_UNKNOWN', message: string): StepRecord {
-  return { of: fingerprint(step), error: { code, kind: 'terminal', message, details: { step: step.id } } }
 }
