@@ -19,7 +19,8 @@ const worker = await Worker.create({
 })
 void worker.run()
 const client = new Client({ connection: await Connection.connect({ address }) })
-const runs = built.client.temporalRuns(client)
+// One history, however long.
+const runs = built.client.temporalRuns(client, { continueAfter: 1_000_000 })
 const rows: Row[] = []
 for (const count of turns.map(Number)) {
   total = count

@@ -4,7 +4,8 @@ import { temporalRuns } from 'holdfast/temporal/client'
 
 const [runId = 'trip-42'] = process.argv.slice(2)
 const connection = await Connection.connect({ address: process.env['TEMPORAL_ADDRESS'] ?? 'localhost:7233' })
-const run = temporalRuns(new Client({ connection })).get(runId)
+// A worker that died may have had the run: until another has it, nobody tells its status.
+const run = temporalRuns(new Client({ connection }), { patience: 60_000 }).get(runId)
 for (let status = await run.status(); status.status !== 'completed'; status = await run.status()) {
   for (const { id, input } of status.waits) {
     console.log(`${id}: ${JSON.stringify(input)}`)
