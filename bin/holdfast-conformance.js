@@ -93,14 +93,17 @@ async function casesOf(create, given) {
   if (!plugin?.durability) fail(`start() gives no durability plugin. For other plugins let create() give the plugin.`)
   await plugin.dispose?.()
   await made.dispose?.()
-  return { plugin, cases: durabilityConformance({ supports: plugin.durability.supports, ...options }) }
+  const { supports } = plugin.durability
+  return { plugin, cases: await attempt('supports', () => durabilityConformance({ supports, ...options })) }
 }
 
 async function attempt(what, work) {
   try {
     return await work()
   } catch (error) {
-    return fail(`${what} of ${path} failed: ${error?.stack ?? error}`)
+    return fail(
+      error?.code === 'CONFIG_INVALID' ? error.message : `${what} of ${path} failed: ${error?.stack ?? error}`,
+    )
   }
 }
 

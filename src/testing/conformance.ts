@@ -40,12 +40,33 @@ export interface ConformanceCase {
   run(): Promise<void>
 }
 
+/** @throws `CONFIG_INVALID` where `options.supports` claims what there is not: nothing that is claimed goes untested */
 export function durabilityConformance(options: ConformanceOptions): ConformanceCase[] {
+  checkClaims(options.supports)
   return CASES.map((definition) => {
     const { name, clause, requires = [] } = definition
     const skip = skipOf(definition, options)
     return { name, clause, requires, ...(skip !== undefined && { skip }), run: () => runCase(definition, options) }
   })
+}
+
+const CLAIMS: { readonly [claim in keyof Required<Supports>]: true } = {
+  waits: true,
+  timers: true,
+  cancelRunning: true,
+  once: true,
+  retries: true,
+  streams: true,
+  children: true,
+  ownership: true,
+  recordBytes: true,
+}
+
+function checkClaims(supports: Supports = {}): void {
+  const unknown = Object.keys(supports).find((claim) => !Object.hasOwn(CLAIMS, claim))
+  if (unknown === undefined) return
+  const message = `the plugin claims '${unknown}', which nobody knows. There are: ${Object.keys(CLAIMS).join(', ')}.`
+  throw new HoldfastError({ code: 'CONFIG_INVALID', message })
 }
 
 function skipOf({ requires = [], inProcess }: CaseDefinition, options: ConformanceOptions): string | undefined {
@@ -63,6 +84,7 @@ async function runCase(definition: CaseDefinition, options: ConformanceOptions):
   const { durability } = plugin
   await plugin.dispose?.()
   if (!durability) throw notDurable(plugin)
+  checkClaims(durability.supports)
   const skip = skipOf(definition, { ...options, supports: durability.supports })
   const bench = new Bench(engine, world, durability.supports)
   try {

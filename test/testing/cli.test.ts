@@ -76,6 +76,11 @@ test.each([
     'start() gives no durability plugin',
   ],
   [
+    'claims what there is not',
+    "export const create = () => ({ start: () => ({ name: 'mine', durability: { supports: { wait: true } } }) })",
+    "the plugin claims 'wait', which nobody knows",
+  ],
+  [
     'can not start',
     "export const create = () => ({ start: () => Promise.reject(new Error('no disk')) })",
     'start() of',
