@@ -41,11 +41,16 @@ const { only = '' } = values
 const cases = all.filter(({ name }) => name.includes(only))
 if (cases.length === 0) fail(`no case has '${only}' in its name. They are:\n${all.map(({ name }) => name).join('\n')}`)
 let done = 0
+// The table comes when all is done, which takes a while.
+const tellNext = () => tell(done < cases.length ? `${done + 1} of ${cases.length}: ${cases[done].name}` : '')
+tellNext()
 const report = await runConformance(cases, {
   plugin: plugin.name,
   ...(plugin.durability && { supports: plugin.durability.supports }),
-  // The table comes when all is done, which takes a while.
-  onResult: () => tell(++done < cases.length ? `${done} of ${cases.length}: ${cases[done].name}` : ''),
+  onResult() {
+    done++
+    tellNext()
+  },
 })
 if (values.json) console.log(JSON.stringify(report, null, 2))
 else if (values.markdown) console.log(formatMarkdown([report]))
