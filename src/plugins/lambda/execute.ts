@@ -5,7 +5,7 @@ import { errorToJson, executionId, fingerprint, HoldfastError, isHoldfastError }
 import type { Json } from '../../json.ts'
 import type { Place } from './invocation.ts'
 import { operationName } from './names.ts'
-import { pack, tooLarge, unpack } from './records.ts'
+import { pack, recordSerdes, tooLarge, unpack } from './records.ts'
 
 /** The step is to be tried again by the service. */
 class Again extends Error {
@@ -38,6 +38,7 @@ export async function execute(place: Place, step: DurableStep, run: RunInfo): Pr
     operationName(executionId(step)),
     ({ attempt }) => perform(place, step, run, attempt, held.reject),
     {
+      serdes: recordSerdes,
       semantics: once ? StepSemantics.AtMostOncePerRetry : StepSemantics.AtLeastOncePerRetry,
       retryStrategy(error) {
         if (!(error instanceof Again)) return { shouldRetry: false }
@@ -49,8 +50,8 @@ export async function execute(place: Place, step: DurableStep, run: RunInfo): Pr
     },
   )
   try {
-    const packed = await Promise.race([recorded, held.promise])
-    return (await unpack(packed, invocation.options.payloads)) as unknown as StepRecord
+    const record = await Promise.race([recorded, held.promise])
+    return (await unpack(record, invocation.options.payloads)) as unknown as StepRecord
   } catch (error) {
     const { cause } = error as { readonly cause?: unknown }
     if ((cause as Error | undefined)?.name !== 'StepInterruptedError') throw error
@@ -58,14 +59,14 @@ export async function execute(place: Place, step: DurableStep, run: RunInfo): Pr
   }
 }
 
-/** Live, once per attempt. */
+/** Live, once per attempt. Gives the record's JSON. */
 async function perform(
   { invocation }: Place,
   step: DurableStep,
   run: RunInfo,
   attempt: number,
   hold: Hold,
-): Promise<Json> {
+): Promise<string> {
   try {
     await invocation.begin()
     if (invocation.isOver) throw new Again(0)
@@ -73,8 +74,7 @@ async function perform(
       .run({ attempt, signal: invocation.deadline })
       .catch((error: unknown) => afterFailure(step, error, attempt, invocation.deadline.aborted && !run.signal.aborted))
     const { payloads } = invocation.options
-    const packed = await pack(record as unknown as Json, payloads)
-    return packed ?? (tooLarge(step, record) as unknown as Json)
+    return (await pack(record as unknown as Json, payloads)) ?? JSON.stringify(tooLarge(step, record))
   } catch (error) {
     if (error instanceof Again) throw error
     hold(error)

@@ -101,9 +101,9 @@ async function tell(
 ): Promise<OpenedRecord> {
   const { notify, payloads } = place.invocation.options
   const { id: waitId, input } = step
-  const packed = await pack(input as unknown as Json, payloads)
+  const text = await pack(input as unknown as Json, payloads)
   // Too large to be shown: it can be answered all the same.
-  const shown = packed ?? ({ ...input, input: null, data: null } as unknown as Json)
+  const shown = (text ? JSON.parse(text) : { ...input, input: null, data: null }) as Json
   const record: OpenedRecord = { holdfast: 'wait', waitId, callbackId, of: fingerprint(step), input: shown }
   try {
     await notify?.({ runId: run.runId, waitId, callbackId, input })
