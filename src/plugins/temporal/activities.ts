@@ -12,13 +12,15 @@ import type {
   StreamSink,
 } from '../../index.ts'
 import type { AgentDefinition, Base } from '../../index.ts'
-import { errorToJson, executeStep, fingerprint, HoldfastError, isHoldfastError } from '../../index.ts'
+import { errorToJson, executeStep, fingerprint, HoldfastError, isHoldfastError, recordWithin } from '../../index.ts'
 import { Conversations, isCancelled, specsOf } from './conversations.ts'
 import type { Owner } from './conversations.ts'
 import { wasLost } from './lost.ts'
 import { activityName, isUnknownHere } from './names.ts'
 import type { NamedRecord, StepCall } from './protocol.ts'
-import { NAMING_PROTOCOL, PROTOCOL, sizeOf } from './protocol.ts'
+import { NAMING_PROTOCOL, PROTOCOL } from './protocol.ts'
+
+const TOO_LARGE = 'give a reference in its place, or configure ExternalStorage'
 
 /** An agent as a worker needs it. `Agent` is one. */
 export interface WorkerAgent {
@@ -102,7 +104,7 @@ class StepExecution {
     const timer = setInterval(() => this.#beat(), this.#around.heartbeatInterval)
     try {
       await this.#countLost()
-      const record = fitting(this.#step, await this.#execute(), this.#around.payloadLimit())
+      const record = recordWithin(this.#step, await this.#execute(), this.#around.payloadLimit(), TOO_LARGE)
       if (record.error) throw terminal(record.error.message, record.error.code, record)
       return this.#around.conversations.name(this.#step, record)
     } catch (error) {
@@ -244,22 +246,4 @@ function notHere({ root, version }: StepCall): HoldfastError {
         ? `this worker has no agent '${root}'. Add it to new HoldfastPlugin({ agents }).`
         : `this worker has protocol ${PROTOCOL} of Holdfast, and the run has ${version}. Deploy one that knows it.`,
   })
-}
-
-/** A record that the server takes. What was done is not denied: a model that is told of a failure would do it again. */
-function fitting(step: StepDescriptor, record: StepRecord, limit: number): StepRecord {
-  const size = sizeOf(record)
-  if (size <= limit) return record
-  const ran = record.error === undefined
-  return {
-    of: record.of,
-    error: {
-      code: 'PAYLOAD_TOO_LARGE',
-      kind: 'terminal',
-      message:
-        `step ${step.id} ${ran ? 'was done, and what it gave' : 'failed, and its error'} has ${size} bytes of JSON, and Temporal ` +
-        `takes ${limit}: give a reference in its place, or configure ExternalStorage.`,
-      details: { step: step.id, ran, size, limit },
-    },
-  }
 }
