@@ -1,11 +1,12 @@
 /** A step as an operation of the execution. */
 import { StepSemantics } from '@aws/durable-execution-sdk-js'
 import type { DurableStep, RunInfo, StepDescriptor, StepRecord } from '../../index.ts'
-import { errorToJson, executionId, fingerprint, HoldfastError, isHoldfastError } from '../../index.ts'
+import { errorToJson, executionId, fingerprint, HoldfastError, isHoldfastError, recordWithin } from '../../index.ts'
 import type { Json } from '../../json.ts'
 import type { Place } from './invocation.ts'
 import { operationName } from './names.ts'
-import { pack, recordSerdes, tooLarge, unpack } from './records.ts'
+import { MAX_RECORD } from './protocol.ts'
+import { pack, recordSerdes, unpack } from './records.ts'
 
 /** The step is to be tried again by the service. */
 class Again extends Error {
@@ -59,6 +60,8 @@ export async function execute(place: Place, step: DurableStep, run: RunInfo): Pr
   }
 }
 
+const TOO_LARGE = 'give the plugin a payload store, or make it smaller'
+
 /** Live, once per attempt. Gives the record's JSON. */
 async function perform(
   { invocation }: Place,
@@ -74,7 +77,8 @@ async function perform(
       .run({ attempt, signal: invocation.deadline })
       .catch((error: unknown) => afterFailure(step, error, attempt, invocation.deadline.aborted && !run.signal.aborted))
     const { payloads } = invocation.options
-    return (await pack(record as unknown as Json, payloads)) ?? JSON.stringify(tooLarge(step, record))
+    const text = await pack(record as unknown as Json, payloads)
+    return text ?? JSON.stringify(recordWithin(step, record, MAX_RECORD, TOO_LARGE))
   } catch (error) {
     if (error instanceof Again) throw error
     hold(error)

@@ -1,6 +1,6 @@
 /** Records as the service takes them: small ones as they are, large ones in the payload store. */
 import type { Serdes } from '@aws/durable-execution-sdk-js'
-import type { PayloadStore, StepDescriptor, StepRecord } from '../../index.ts'
+import type { PayloadStore } from '../../index.ts'
 import { HoldfastError } from '../../index.ts'
 import type { Json } from '../../json.ts'
 import { MAX_RECORD, sizeOf } from './protocol.ts'
@@ -36,22 +36,4 @@ export async function unpack(value: Json, payloads: PayloadStore | undefined): P
 
 function isElsewhere(value: Json): value is { $elsewhere: string } {
   return typeof (value as unknown as Elsewhere | null)?.$elsewhere === 'string'
-}
-
-/** A tool that ran is never an error for the size of what it gave: the model would have it run again. */
-export function tooLarge({ kind, id }: StepDescriptor, record: StepRecord): StepRecord {
-  const size = sizeOf(JSON.stringify(record))
-  if (kind === 'tool' && record.output !== undefined) {
-    const truncated = JSON.stringify(record.output).slice(0, 1_000)
-    return { of: record.of, output: { ran: true, truncated, bytes: size } }
-  }
-  return {
-    of: record.of,
-    error: {
-      code: 'PAYLOAD_TOO_LARGE',
-      kind: 'terminal',
-      message: `the record of step ${id} has ${size} bytes of JSON, and Lambda takes ${MAX_RECORD}: give the plugin a payload store, or make it smaller.`,
-      details: { step: id, size, limit: MAX_RECORD },
-    },
-  }
 }
