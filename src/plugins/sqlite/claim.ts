@@ -119,17 +119,16 @@ function resultOf(connection: Connection, { no, error }: Pick<RunRow, 'no' | 'er
   return connection.get<{ result: string }>('SELECT result FROM results WHERE no = ?', no)?.result ?? 'null'
 }
 
-/** The run has a result, or waits. */
-export function finishRun(run: LiveRun, result: { readonly status: RunStatusName }): void {
-  const connection = run.journal.strict
-  // Readers end with the run.
-  run.journal.chunks.flush()
+/** The run has a result, or waits. What it said before is in the journal then, too: its readers end with it. */
+export async function finishRun(run: LiveRun, result: { readonly status: RunStatusName }): Promise<void> {
+  const { queue, working, changes } = run.journal
   const json = isFinal(result.status) ? JSON.stringify(result) : undefined
-  connection.transaction(() => {
-    letGo(connection, run, result.status, null)
+  const write = (connection: Connection): void => {
+    if (!letGo(connection, run, result.status, null)) throw run.fenced()
     if (json !== undefined) connection.run('INSERT INTO results (no, result) VALUES (?, ?)', run.no, json)
-  })
-  run.journal.changes.notify()
+  }
+  await queue.add(write, { strict: true, when: working > 0 ? 'turn' : 'now', several: true })
+  changes.notify()
 }
 
 /** The run was left by an error: whether it can go on after it, is blocked by it, or failed with it. */
@@ -144,7 +143,7 @@ export function leaveRun(run: LiveRun, error: unknown): void {
   run.journal.chunks.flush()
   const status = statusAfter(error)
   const json = status === 'waiting' ? null : JSON.stringify(errorToJson(error, 'HOOK_FAILED'))
-  letGo(connection, run, status, json)
+  if (!letGo(connection, run, status, json)) throw run.fenced().cause
   run.journal.changes.notify()
 }
 
@@ -167,7 +166,7 @@ function statusAfter(error: unknown): RunStatusName {
   return isFixable ? 'blocked' : 'failed'
 }
 
-function letGo(connection: Connection, run: LiveRun, status: RunStatusName, error: string | null): void {
+function letGo(connection: Connection, run: LiveRun, status: RunStatusName, error: string | null): boolean {
   const changed = connection.run(
     'UPDATE runs SET status = ?, error = ?, owner = NULL, updated_at = ? WHERE no = ? AND epoch = ?',
     status,
@@ -176,7 +175,7 @@ function letGo(connection: Connection, run: LiveRun, status: RunStatusName, erro
     run.no,
     run.epoch,
   )
-  if (changed === 0) throw run.fenced().cause
+  return changed > 0
 }
 
 function conflict(runId: string, agent: string): HoldfastError {

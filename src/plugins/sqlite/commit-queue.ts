@@ -11,7 +11,20 @@ export type Write<T> = (connection: Connection) => T
 /** An entry was refused: the others of its group are not touched. */
 export class Refusal extends Error {}
 
+export interface WriteOptions {
+  /** The commit survives a power cut. */
+  readonly strict: boolean
+  /**
+   * `now`: unless others are queued already; `tick`: with all that comes in this tick; `turn`: with all that comes in this
+   * turn of the event loop
+   */
+  readonly when: 'now' | 'tick' | 'turn'
+  /** Several statements, which need a transaction where the write is alone. */
+  readonly several?: boolean
+}
+
 interface Entry {
+  readonly several: boolean
   readonly write: Write<unknown>
   readonly resolve: (value: never) => void
   readonly reject: (error: unknown) => void
@@ -36,15 +49,10 @@ export class CommitQueue {
     this.#onSynced = onSynced
   }
 
-  /**
-   * Resolves when it is committed.
-   * @param strict the commit survives a power cut
-   * @param when `now`: unless others are queued already; `tick`: with all that comes in this tick; `turn`: with all that
-   * comes in this turn of the event loop
-   */
-  add<T>(write: Write<T>, { strict, when }: { strict: boolean; when: 'now' | 'tick' | 'turn' }): Promise<T> {
+  /** Resolves when it is committed. */
+  add<T>(write: Write<T>, { strict, when, several = false }: WriteOptions): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#entries.push({ write, resolve, reject })
+      this.#entries.push({ write, several, resolve, reject })
       this.#isStrict ||= strict
       if (this.#entries.length > 1) return
       if (when === 'now') this.flush()
@@ -60,8 +68,8 @@ export class CommitQueue {
     this.#entries = []
     this.#isStrict = false
     try {
-      const apply = (): (() => void)[] => this.#apply(connection, entries)
-      const settle = this.#chunks.commitWith(connection, entries.length === 1, apply)
+      const isSingle = entries.length === 1 && !entries[0]?.several
+      const settle = this.#chunks.commitWith(connection, isSingle, () => this.#apply(connection, entries))
       for (const each of settle) each()
       if (connection === this.#strict) this.#onSynced()
     } catch (error) {

@@ -68,7 +68,7 @@ async function runInScope<T>(claim: () => ReturnType<typeof claimRun>, body: () 
   const { run } = claimed
   try {
     const result = await body()
-    finishRun(run, result as { readonly status: RunStatusName })
+    await finishRun(run, result as { readonly status: RunStatusName })
     return result
   } catch (error) {
     try {

@@ -83,7 +83,7 @@ describe('claims', () => {
   test('an ended run gives its result and is not run, but for another input it is a conflict all the same', async () => {
     const journal = openJournal()
     const run = take(journal, 'r')
-    finishRun(run, { status: 'completed', text: 'done' } as never)
+    await finishRun(run, { status: 'completed', text: 'done' } as never)
     run.close()
     expect(claimRun(journal, rootOf(), infoOf('r'), true)).toEqual({ result: '{"status":"completed","text":"done"}' })
     expect(await errorOf(() => take(journal, 'r', { input: 'other' }))).toMatchObject({ code: 'RUN_CONFLICT' })

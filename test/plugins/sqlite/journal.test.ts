@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { finishRun } from '../../../src/plugins/sqlite/claim.ts'
 import type { Journal } from '../../../src/plugins/sqlite/journal.ts'
+import type { LiveRun } from '../../../src/plugins/sqlite/live-run.ts'
 import { closeJournal, errorOf, openJournal, put, stepOf, take, tempDir, tempPath } from './support.ts'
 
 describe('records', () => {
@@ -146,6 +147,23 @@ describe('group commit', () => {
     seen.strict.length = 0
     await put(runs[0] as never, 't', 1)
     expect(seen.strict).toEqual(['INSERT INTO'])
+  })
+
+  test('runs that end in one turn share a commit; one alone is let go of together with its result, or not at all', async () => {
+    const journal = openJournal()
+    const [a, b, c] = ['a', 'b', 'c'].map((id) => take(journal, id)) as [LiveRun, LiveRun, LiveRun]
+    const seen = countCommits(journal)
+    journal.working = 1
+    await Promise.all([a, b].map((run) => finishRun(run, { status: 'completed' })))
+    expect(seen.strict).toEqual([
+      'BEGIN IMMEDIATE',
+      ...['a', 'b'].flatMap(() => ['UPDATE runs', 'INSERT INTO']),
+      'COMMIT',
+    ])
+    journal.working = 0
+    journal.strict.run('INSERT INTO results (no, result) VALUES (?, ?)', c.no, 'in the way')
+    expect(await errorOf(() => finishRun(c, { status: 'completed' }))).toMatchObject({ code: 'JOURNAL_UNUSABLE' })
+    expect(journal.strict.get('SELECT status FROM runs WHERE no = ?', c.no)).toEqual({ status: 'running' })
   })
 
   test('a record is committed before its step resolves', async () => {

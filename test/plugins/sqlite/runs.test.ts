@@ -206,7 +206,7 @@ test('list: newest first, by status and agent, over pages', async () => {
     const run = take(journal, `r${i}`, { strict: false })
     const status = statuses[i % 4] as RunStatusName
     if (i < 2) await put(run, 'a', 1)
-    if (status !== 'running') finishRun(run, { status })
+    if (status !== 'running') await finishRun(run, { status })
     run.close()
   }
   const idsOf = async (filter?: Parameters<SqliteRuns['list']>[0]): Promise<string[]> => {

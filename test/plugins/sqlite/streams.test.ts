@@ -148,7 +148,7 @@ describe('tailing', () => {
     child.tell([text('1', 'a', 1, 'hi')] as never)
     expect((await second).value).toMatchObject({ delta: 'hi' })
     const last = reader.next()
-    finishRun(run, { status: 'completed' })
+    await finishRun(run, { status: 'completed' })
     expect(await last).toMatchObject({ done: true })
   }, 20_000)
 
@@ -157,7 +157,7 @@ describe('tailing', () => {
     const run = take(journal, 'r')
     const reader = sink.read('r')[Symbol.asyncIterator]()
     const first = reader.next()
-    finishRun(run, { status: 'waiting' })
+    await finishRun(run, { status: 'waiting' })
     await sink.publish([start('1', 'a')])
     expect((await first).value).toMatchObject({ type: 'start' })
     await reader.return?.()
@@ -240,7 +240,7 @@ describe('commits', () => {
     const { sink, journal, path } = sinkOf()
     const run = take(journal, 'r')
     await sink.publish([start('1', 'a'), text('1', 'a', 1, 'hi')])
-    finishRun(run, { status: 'completed' })
+    await finishRun(run, { status: 'completed' })
     expect(short(await readAll(sinkOf(path).sink))).toEqual(['1 a 0 start', '1 a 1 text hi'])
   })
 
