@@ -1,6 +1,6 @@
 /** The journal: steps per second, replay, growth. Prints a {@link Section} as JSON. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { closeSync, cpSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { dispose, journalAgent, runToEnd } from './journal/agent.ts'
@@ -111,6 +111,7 @@ async function replay(turns: number): Promise<number[]> {
   for (let i = 0; i < 15; i++) {
     const copy = folder()
     cpSync(killed, copy, { recursive: true })
+    syncFolder(copy)
     const start = performance.now()
     let asked = 0
     const agent = journalAgent({
@@ -125,6 +126,15 @@ async function replay(turns: number): Promise<number[]> {
   }
   rmSync(killed, { recursive: true, force: true })
   return taken
+}
+
+/** What the killed process had committed is on the disk; what was just copied is not, and the first commit would pay for it. */
+function syncFolder(path: string): void {
+  for (const name of readdirSync(path)) {
+    const file = openSync(join(path, name), 'r+')
+    fsyncSync(file)
+    closeSync(file)
+  }
 }
 
 /** Bytes per turn: of the records, and of the file with all that is in it. */
