@@ -49,7 +49,10 @@ describe('compaction', () => {
 
   it('is what it would have been, wherever the process dies', async () => {
     const report = await crashEverywhere({ agent: () => build(undefined, []).agent, input: 'go' })
-    expect(report.boundaries.map(({ point }) => point)).toContain('3/compact after-record')
+    const points = report.boundaries.map(({ point }) => point)
+    for (const boundary of ['before-effect', 'after-effect', 'after-record']) {
+      expect(points).toContain(`3/compact ${boundary}`)
+    }
     report.assert()
   })
 

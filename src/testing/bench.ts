@@ -158,7 +158,7 @@ export async function startAgent(
   points: CrashPoints,
   plugins: readonly AgentPlugin[] = [],
 ): Promise<{ readonly agent: TestAgent; readonly plugin: AgentPlugin }> {
-  const known = withPlugins(agent.definition, plugins, points.plugins)
+  const known = withPlugins(points.watchCompaction(agent.definition), plugins, points.plugins)
   const plugin = await engine.start(known, points.watch)
   const port = plugin.durability
   const sink = port?.streams

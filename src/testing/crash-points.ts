@@ -2,10 +2,11 @@
  * The points at which a process may die: the boundaries of each step, found by plugins of the kit and a stream sink. They
  * change nothing of the run; whoever listens decides whether the process goes on.
  */
+import type { AgentDefinition } from '../definition.ts'
 import { isEngineFailure, isSuspended } from '../errors.ts'
 import type { HookName, Hooks } from '../hooks/events.ts'
 import type { Json } from '../json.ts'
-import type { AgentPlugin, StepMiddleware } from '../plugin.ts'
+import type { AgentPlugin } from '../plugin.ts'
 import type { Step, StepPolicy } from '../step.ts'
 import type { StepKind, StepOutput } from '../step-kinds.ts'
 import { executionId } from '../step.ts'
@@ -47,6 +48,8 @@ export interface PointListener {
 export interface CrashPoints {
   /** For the agent and its sub-agents. */
   readonly plugins: readonly AgentPlugin[]
+  /** The agent with points around what compacts its conversation, and those of its sub-agents: no middleware is. */
+  watchCompaction(definition: AgentDefinition): AgentDefinition
   /** In place of the engine's own. */
   watch(sink: StreamSink): StreamSink
 }
@@ -57,14 +60,19 @@ const WAIT_OPENS = 5
 export function crashPoints(listener: PointListener): CrashPoints {
   /** Of each step the execution that runs, for what only knows the step. */
   const running = new Map<string, string>()
+  const around = effectPoints(listener, running)
   const inner: AgentPlugin = { name: 'crash-points-record', enforce: 'pre', hooks: recordHooks(listener) }
   const outer: AgentPlugin = {
     name: 'crash-points-effect',
     enforce: 'post',
-    middleware: effectMiddleware(listener, running),
+    middleware: { model: around, tool: around, task: around },
     hooks: hookPoints(listener),
   }
-  return { plugins: [inner, outer], watch: (sink) => watchStream(sink, listener, running) }
+  return {
+    plugins: [inner, outer],
+    watchCompaction: (definition) => watchCompaction(definition, around),
+    watch: (sink) => watchStream(sink, listener, running),
+  }
 }
 
 export function pointName({ step, boundary, hook }: CrashPoint): string {
@@ -119,20 +127,22 @@ function waitPoint(listener: PointListener): NonNullable<Hooks['BeforeWait']> {
   }
 }
 
-function effectMiddleware(listener: PointListener, running: Map<string, string>): StepMiddleware {
-  interface Request {
-    readonly stepId: string
-    readonly execution: number
-    readonly attempt: number
-    readonly idempotencyKey: string
-  }
-  const around = async <R extends Request, T>(request: R, next: (request: R) => Promise<T>): Promise<T> => {
+interface Request {
+  readonly stepId: string
+  readonly execution: number
+  readonly attempt: number
+  readonly idempotencyKey: string
+}
+type Around = <R extends Request, T>(request: R, next: (request: R) => Promise<T>) => Promise<T>
+
+function effectPoints(listener: PointListener, running: Map<string, string>): Around {
+  return async (request, next) => {
     const { stepId, execution, attempt, idempotencyKey } = request
     const step = executionId({ id: stepId, execution })
     running.set(stepId, step)
     await listener.reach({ step, boundary: 'before-effect' })
     listener.note({ step, type: 'started', stepId, idempotencyKey, attempt })
-    let output: T
+    let output: Awaited<ReturnType<typeof next>>
     try {
       output = await next(request)
     } catch (error) {
@@ -143,7 +153,21 @@ function effectMiddleware(listener: PointListener, running: Map<string, string>)
     await listener.reach({ step, boundary: 'after-effect' })
     return output
   }
-  return { model: around, tool: around, task: around }
+}
+
+function watchCompaction(definition: AgentDefinition, around: Around): AgentDefinition {
+  const { compactWith } = definition
+  const tools = [...definition.tools].map(([name, tool]): [string, typeof tool] => [
+    name,
+    tool.agent ? { ...tool, agent: watchCompaction(tool.agent, around) } : tool,
+  ])
+  return {
+    ...definition,
+    tools: new Map(tools),
+    ...(compactWith && {
+      compactWith: (messages, context) => around(context, async () => compactWith(messages, context)),
+    }),
+  }
 }
 
 function hookPoints(listener: PointListener): Hooks {

@@ -131,7 +131,7 @@ export async function serveDrill(scenario: ServedScenario, channel: Channel, run
   const points = announcedPoints(channel)
   const port = plugin.durability
   const watched = port?.streams ? { ...plugin, durability: { ...port, streams: points.watch(port.streams) } } : plugin
-  const agent = withPlugins(scenario.agent.definition, [watched], points.plugins)
+  const agent = withPlugins(points.watchCompaction(scenario.agent.definition), [watched], points.plugins)
   const all = { ...options, runId }
   let end: LifeEnd
   try {

@@ -77,6 +77,34 @@ describe('the report', () => {
     expect(() => report.assert()).toThrow('while-waiting')
   })
 
+  test.for(['closure', 'name'] as const)(
+    'finds a compaction that makes something else of it the second time, by %s',
+    async (dispatch) => {
+      const times = new Map<string, number>()
+      const agent = () =>
+        new Agent({
+          name: 'long',
+          model: scriptedModel((prompt) =>
+            prompt.length === 1 && prompt[0]?.role === 'user' ? call('look') : text('done'),
+          ),
+          tools: [tool({ name: 'look', input: { type: 'object' }, execute: () => 'seen' })],
+          compact: {
+            when: { messages: 3 },
+            with: (messages, { runId }) => {
+              times.set(runId, (times.get(runId) ?? 0) + 1)
+              return [
+                ...messages,
+                { role: 'user', content: [{ type: 'text', text: `compacted ${times.get(runId)} times` }] },
+              ]
+            },
+          },
+        })
+      const report = await crashEverywhere({ agent, input: 'go', engine: memoryEngine({ dispatch }) })
+      const found = report.boundaries.filter(({ ok }) => !ok).map(({ point }) => point)
+      expect(found).toEqual(['2/compact after-effect'])
+    },
+  )
+
   test('rejects with it, where that is asked for', async () => {
     let runs = 0
     const agent = () => {
