@@ -3,6 +3,7 @@ import type { AgentPlugin, Json, Message, RunInput, RunnableAgent, RunResult } f
 import { HoldfastError } from '../../index.ts'
 import { notFound } from './errors.ts'
 import type { Journal } from './journal.ts'
+import { parseStored } from './stored.ts'
 import { realPath } from './use-journal.ts'
 import { journalPathOf } from './plugin.ts'
 
@@ -42,7 +43,7 @@ export async function takeUp(journal: Journal, agent: RunnableAgent, runId: stri
     runId,
   )
   if (!row) throw notFound(runId, journal.path)
-  const { input, messages, context } = JSON.parse(row.input) as StoredInput
+  const { input, messages, context } = parseStored<StoredInput>(row.input, journal.path, `the input of run '${runId}'`)
   return agent.run(input, {
     runId,
     onWait: 'block',

@@ -8,6 +8,7 @@ import {
   isHoldfastError,
   isSuspended,
 } from '../../errors.ts'
+import type { Json } from '../../json.ts'
 import { isPlainObject } from '../../json.ts'
 import type { RunInfo, RunStatusName, StepDescriptor } from '../../index.ts'
 import { fingerprint } from '../../index.ts'
@@ -15,11 +16,12 @@ import type { Connection } from './connection.ts'
 import { locked, parked } from './errors.ts'
 import type { Journal } from './journal.ts'
 import { LiveRun } from './live-run.ts'
+import { parseStored } from './stored.ts'
 
 /** Taken up so often without getting any further, a run is left alone. */
 const MAX_TAKEOVERS = 3
 
-export type Claim = { readonly run: LiveRun } | { readonly result: string }
+export type Claim = { readonly run: LiveRun } | { readonly result: Json }
 
 interface RunRow {
   readonly no: number
@@ -49,7 +51,7 @@ export function claimRun(journal: Journal, step: StepDescriptor, info: RunInfo, 
     )
     if (!row) return { run: createRun(journal, connection, step, info, strict) }
     if (row.fingerprint !== of) throw conflict(runId, row.agent)
-    if (isFinal(row.status)) return { result: resultOf(connection, row) }
+    if (isFinal(row.status)) return { result: readResult(journal, runId, row) }
     if (row.status === 'parked') throw parked(runId, row.takeovers)
     if (journal.live.has(runId)) throw locked(runId, 'is being run in this process')
     const { owner } = row
@@ -114,9 +116,19 @@ export function isFinal(status: RunStatusName): boolean {
   return status === 'completed' || status === 'limit' || status === 'cancelled' || status === 'failed'
 }
 
-function resultOf(connection: Connection, { no, error }: Pick<RunRow, 'no' | 'error'>): string {
-  if (error !== null) throw errorFromJson(JSON.parse(error) as ErrorJson)
-  return connection.get<{ result: string }>('SELECT result FROM results WHERE no = ?', no)?.result ?? 'null'
+/** What a run has ended with. @throws what it failed with */
+export function readResult(
+  { strict, path }: Pick<Journal, 'strict' | 'path'>,
+  runId: string,
+  { no, error }: Pick<RunRow, 'no' | 'error'>,
+): Json {
+  if (error !== null) throw errorFromJson(readError(path, runId, error))
+  const row = strict.get<{ result: string }>('SELECT result FROM results WHERE no = ?', no)
+  return parseStored(row?.result, path, `the result of run '${runId}'`)
+}
+
+export function readError(path: string, runId: string, error: string): ErrorJson {
+  return parseStored(error, path, `the error of run '${runId}'`)
 }
 
 /** The run has a result, or waits. What it said before is in the journal then, too: its readers end with it. */

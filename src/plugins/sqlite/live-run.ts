@@ -1,14 +1,14 @@
 /** A run that this process has taken up: what its journal had, and the writing of what is new. */
 import type { DurableStep, RunInfo, StepRecord } from '../../index.ts'
 import { executionId } from '../../index.ts'
-import type { Json } from '../../json.ts'
 import type { ChunkQueue } from './chunk-queue.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import { Refusal } from './commit-queue.ts'
 import type { Connection } from './connection.ts'
-import { corrupt, locked } from './errors.ts'
+import { locked } from './errors.ts'
 import type { Changes } from './changes.ts'
 import { keyOf, keysOf, placeOf } from './keys.ts'
+import { parseStored } from './stored.ts'
 
 export interface WaitRow {
   readonly id: string
@@ -104,16 +104,20 @@ export class LiveRun {
 
   /** @param request JSON of `{ reason? }` */
   cancel(request: string): void {
-    const { reason } = JSON.parse(request) as { readonly reason?: string }
+    const { reason } = parseStored<{ readonly reason?: string }>(
+      request,
+      this.journal.path,
+      `the cancel of run '${this.runId}'`,
+    )
     this.#info.cancel(reason)
   }
 
   /** The step's record; else it runs, and what comes of it is committed before anybody hears of it. */
   async execute(step: DurableStep, context: Parameters<DurableStep['run']>[0]): Promise<StepRecord> {
     const id = executionId(step)
-    const known = this.#records.get(id)
-    if (known !== undefined) return this.#parse(id, known)
     const { journal } = this
+    const known = this.#records.get(id)
+    if (known !== undefined) return parseStored(known, journal.path, `the record of step ${id} of run '${this.runId}'`)
     let record: StepRecord
     journal.working++
     try {
@@ -161,13 +165,5 @@ export class LiveRun {
       'was taken over by another process (or deleted), and this one may not write to it any more',
     )
     return new Refusal(cause.message, { cause })
-  }
-
-  #parse(id: string, record: string): StepRecord {
-    try {
-      return JSON.parse(record) as StepRecord & Json
-    } catch (error) {
-      throw corrupt(this.journal.path, `the record of step ${id} of run '${this.runId}' can't be read`, error)
-    }
   }
 }

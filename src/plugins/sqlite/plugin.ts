@@ -64,7 +64,7 @@ export function journalPathOf(plugins: readonly AgentPlugin[]): string | undefin
 
 async function runInScope<T>(claim: () => ReturnType<typeof claimRun>, body: () => Promise<T>): Promise<T> {
   const claimed = claim()
-  if ('result' in claimed) return JSON.parse(claimed.result) as T
+  if ('result' in claimed) return claimed.result as T
   const { run } = claimed
   try {
     const result = await body()

@@ -1,10 +1,10 @@
 /** The rows of runs, as those outside of a run read and change them. */
-import type { ErrorJson } from '../../errors.ts'
 import type { OpenWait, RunStatus, RunStatusName, RunSummary, WaitInput } from '../../index.ts'
-import { isFinal } from './claim.ts'
+import { isFinal, readError } from './claim.ts'
 import { notFound } from './errors.ts'
 import type { Journal } from './journal.ts'
 import { keysOf, PLACES } from './keys.ts'
+import { parseStored } from './stored.ts'
 import { deleteFeed } from './streams.ts'
 
 export interface FoundRun {
@@ -15,9 +15,9 @@ export interface FoundRun {
   readonly error: string | null
 }
 
-/** A run that somebody has, and that waits for a person, says so. */
+/** A run that somebody has, and that waits for a person, says so. (One damaged wait must not hide all other runs.) */
 const STATUS = `CASE WHEN status = 'running' AND EXISTS (
-  SELECT 1 FROM waits WHERE waits.no = runs.no AND answer IS NULL AND input ->> 'type' <> 'timer'
+  SELECT 1 FROM waits WHERE waits.no = runs.no AND answer IS NULL AND CASE WHEN json_valid(input) THEN input ->> 'type' <> 'timer' ELSE 1 END
 ) THEN 'waiting' ELSE status END`
 
 /** @throws `RUN_NOT_FOUND` */
@@ -33,23 +33,18 @@ export function lookUpRun({ strict }: Journal, runId: string): FoundRun | undefi
 
 export function statusOf(journal: Journal, runId: string): RunStatus {
   const { no, agent, status, error } = findRun(journal, runId)
-  const waits = isFinal(status) ? [] : openWaits(journal, no)
-  return { runId, agent, status, waits, ...(error !== null && { error: JSON.parse(error) as ErrorJson }) }
+  const waits = isFinal(status) ? [] : openWaits(journal, runId, no)
+  return { runId, agent, status, waits, ...(error !== null && { error: readError(journal.path, runId, error) }) }
 }
 
-function openWaits({ strict }: Journal, no: number): OpenWait[] {
+function openWaits({ strict, path }: Journal, runId: string, no: number): OpenWait[] {
   return strict
     .all<{ id: string; input: string }>(
       'SELECT id, input FROM waits WHERE no = ? AND answer IS NULL ORDER BY opened_at, id',
       no,
     )
-    .map(({ id, input }) => ({ id, input: JSON.parse(input) as WaitInput }))
+    .map(({ id, input }) => ({ id, input: parseStored<WaitInput>(input, path, `wait ${id} of run '${runId}'`) }))
     .filter(({ input }) => input.type !== 'timer')
-}
-
-/** JSON of what the run ended with. */
-export function resultOfRow({ strict }: Journal, no: number): string | undefined {
-  return strict.get<{ result: string }>('SELECT result FROM results WHERE no = ?', no)?.result
 }
 
 /** Recorded for whoever has the run, or takes it up. The first reason counts. */

@@ -1,14 +1,13 @@
 /** The runs of a journal, from any process: start, look, answer, cancel. */
-import type { ErrorJson } from '../../errors.ts'
-import { errorFromJson, HoldfastError, isHoldfastError } from '../../errors.ts'
+import { HoldfastError, isHoldfastError } from '../../errors.ts'
 import type { AgentRuns, RunHandle, RunInput, RunnableAgent, RunResult, RunState, StartOptions } from '../../index.ts'
 import { resultOf } from '../../index.ts'
 import { checkAgent, checkAgents, takeUp } from './agents.ts'
-import { isFinal } from './claim.ts'
+import { isFinal, readResult } from './claim.ts'
 import type { Journal } from './journal.ts'
 import type { JournalUse } from './use-journal.ts'
 import { useJournal } from './use-journal.ts'
-import { deleteRow, findRun, listRows, lookUpRun, requestCancel, resultOfRow, statusOf, unparkRun } from './run-rows.ts'
+import { deleteRow, findRun, listRows, lookUpRun, requestCancel, statusOf, unparkRun } from './run-rows.ts'
 import { streamsOf } from './streams.ts'
 import { answerWait } from './waits.ts'
 
@@ -129,9 +128,10 @@ function handleOf(use: JournalUse, agents: readonly RunnableAgent[], runId: stri
 
 async function awaitResult(journal: Journal, runId: string): Promise<RunResult> {
   for (;;) {
-    const { no, status, error } = findRun(journal, runId)
-    if (error !== null && (isFinal(status) || status === 'parked')) throw errorFromJson(JSON.parse(error) as ErrorJson)
-    if (isFinal(status)) return resultOf(JSON.parse(resultOfRow(journal, no) ?? 'null') as RunState)
+    const run = findRun(journal, runId)
+    if (isFinal(run.status) || run.status === 'parked') {
+      return resultOf(readResult(journal, runId, run) as unknown as RunState)
+    }
     await journal.changes.next()
   }
 }

@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts'
 import type { Body } from './feed.ts'
 import { feedNumber } from './feed.ts'
 import { keysOf } from './keys.ts'
+import { parseStored } from './stored.ts'
 import type { JournalUse } from './use-journal.ts'
 
 /** Rows that are read at a time. */
@@ -46,7 +47,7 @@ async function* readChunks(
   cursor: string | undefined,
   signal?: AbortSignal,
 ): AsyncGenerator<StreamChunk> {
-  const { loose, changes, chunks } = use.get()
+  const { path, loose, changes, chunks } = use.get()
   let after = cursor
   while (!signal?.aborted) {
     chunks.flush()
@@ -55,7 +56,7 @@ async function* readChunks(
     const feed = feedNumber(loose, runId)
     const rows = feed === undefined ? [] : page(loose, feed, after)
     for (const row of rows) {
-      for (const chunk of chunksOf(runId, row, after)) {
+      for (const chunk of chunksOf(path, runId, row, after)) {
         if (signal?.aborted) return
         after = chunk.cursor
         yield chunk
@@ -84,9 +85,9 @@ function page(connection: Connection, feed: number, cursor: string | undefined):
 }
 
 /** Those after the cursor: it may lie in the middle of a row. */
-function chunksOf(runId: string, row: ChunkRow, after: string | undefined): StreamChunk[] {
+function chunksOf(path: string, runId: string, row: ChunkRow, after: string | undefined): StreamChunk[] {
   const { key, step, nonce, first, length } = row
-  const bodies = JSON.parse(row.bodies) as Body[]
+  const bodies = parseStored<Body[]>(row.bodies, path, `what step ${step} of run '${runId}' said`)
   const chunks = bodies.map((body, index) => {
     const cursor = String(key - length + 1 + index)
     return { runId, stepId: step, nonce, offset: first + index, cursor, ...body } as StreamChunk

@@ -2,9 +2,9 @@
 import type { RunInfo, Step, WaitInput, WaitOutput } from '../../index.ts'
 import { fingerprint, HoldfastError, requireSameStep, validateAnswer } from '../../index.ts'
 import type { Connection } from './connection.ts'
-import { corrupt } from './errors.ts'
 import type { Journal } from './journal.ts'
 import type { LiveRun, WaitRow } from './live-run.ts'
+import { parseStored } from './stored.ts'
 
 /** The longest that a timer of Node can be set to. */
 const MAX_TIMER = 2 ** 31 - 1
@@ -15,7 +15,8 @@ export async function settleWait(run: LiveRun, step: Step<'wait'>, info: RunInfo
   requireSameStep(step, wait.fingerprint)
   for (;;) {
     const answer = wait.answer ?? readAnswer(run, wait)
-    if (answer !== null) return parse(run, wait, answer)
+    if (answer !== null)
+      return parseStored(answer, run.journal.path, `the answer to wait ${wait.id} of run '${run.runId}'`)
     if (run.signal.aborted) throw run.signal.reason
     if (wait.due_at !== null && wait.due_at <= Date.now()) {
       takeTimeout(run, wait)
@@ -68,14 +69,6 @@ function readAnswer(run: LiveRun, { id }: WaitRow): string | null {
   )
   if (!row) throw run.fenced().cause
   return row.answer
-}
-
-function parse(run: LiveRun, { id }: WaitRow, answer: string): WaitOutput {
-  try {
-    return JSON.parse(answer) as WaitOutput
-  } catch (error) {
-    throw corrupt(run.journal.path, `the answer to wait ${id} of run '${run.runId}' can't be read`, error)
-  }
 }
 
 /** First write wins: if somebody answered in the very last moment, that is what counts. */
@@ -136,7 +129,7 @@ export function answerWait(journal: Journal, no: number, waitId: string, answer:
       waitId,
     )
     if (!row) return refused('WAIT_NOT_FOUND', waitId, 'is not open: it was not asked, or not yet')
-    const json = validateAnswer(JSON.parse(row.input) as WaitInput, answer)
+    const json = validateAnswer(parseStored<WaitInput>(row.input, journal.path, `wait ${waitId}`), answer)
     if (row.answer !== null) return refused('WAIT_ANSWERED', waitId, 'has its answer already, or timed out')
     const now = Date.now()
     const isLate = row.due_at !== null && row.due_at <= now

@@ -85,7 +85,7 @@ describe('claims', () => {
     const run = take(journal, 'r')
     await finishRun(run, { status: 'completed', text: 'done' } as never)
     run.close()
-    expect(claimRun(journal, rootOf(), infoOf('r'), true)).toEqual({ result: '{"status":"completed","text":"done"}' })
+    expect(claimRun(journal, rootOf(), infoOf('r'), true)).toEqual({ result: { status: 'completed', text: 'done' } })
     expect(await errorOf(() => take(journal, 'r', { input: 'other' }))).toMatchObject({ code: 'RUN_CONFLICT' })
   })
 

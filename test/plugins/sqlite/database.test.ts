@@ -16,10 +16,26 @@ import {
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { finishRun } from '../../../src/plugins/sqlite/claim.ts'
 import { openDatabase } from '../../../src/plugins/sqlite/database.ts'
+import { sqliteRuns } from '../../../src/plugins/sqlite/index.ts'
 import { realPath, useJournal } from '../../../src/plugins/sqlite/use-journal.ts'
 import { MIGRATIONS } from '../../../src/plugins/sqlite/schema.ts'
-import { closeJournal, errorOf, openJournal, put, startChild, take, tempDir, tempPath } from './support.ts'
+import { streamsOf } from '../../../src/plugins/sqlite/streams.ts'
+import { settleWait } from '../../../src/plugins/sqlite/waits.ts'
+import {
+  approval,
+  closeJournal,
+  errorOf,
+  infoOf,
+  openJournal,
+  put,
+  startChild,
+  take,
+  tempDir,
+  tempPath,
+  waitOf,
+} from './support.ts'
 
 describe('files that are no journal', () => {
   test('a file that is no database', async () => {
@@ -206,6 +222,37 @@ describe('damage', () => {
       code: 'JOURNAL_CORRUPT',
       message: /step a of run 'r'/,
     })
+  })
+
+  test('so are a result that is none or is missing, an input, a wait, and what a step said', async () => {
+    const path = tempPath()
+    const journal = openJournal(path)
+    const use = useJournal(path)
+    const runs = sqliteRuns({ path })
+    onTestFinished(async () => {
+      use.release()
+      await runs.close()
+    })
+    const run = take(journal, 'r')
+    const named = (what: RegExp): object => ({ code: 'JOURNAL_CORRUPT', message: what })
+    await settleWait(run, waitOf('w', approval), infoOf('r', 'return')).catch(() => {})
+    journal.strict.run("UPDATE waits SET input = json_quote('x') || '{'")
+    expect(await errorOf(() => runs.get('r').status())).toMatchObject(named(/wait w/))
+    expect(await errorOf(() => runs.get('r').respond('w', { approved: true }))).toMatchObject(named(/wait w/))
+    await finishRun(run, { status: 'completed' })
+    run.close()
+    journal.strict.run("UPDATE results SET result = '{'")
+    expect(await errorOf(() => runs.get('r').result())).toMatchObject(named(/the result of run 'r'/))
+    journal.strict.run('DELETE FROM results')
+    expect(await errorOf(() => runs.get('r').result())).toMatchObject(named(/the result of run 'r' is missing/))
+    expect(await errorOf(() => take(journal, 'r'))).toMatchObject(named(/the result of run 'r' is missing/))
+    await streamsOf(use).publish([{ runId: 'r', stepId: '1/model', nonce: 'n', offset: 0, type: 'start' }])
+    use.get().chunks.flush()
+    journal.strict.run("UPDATE chunks SET bodies = '{'")
+    const read = async (): Promise<void> => {
+      for await (const _ of runs.get('r').events());
+    }
+    expect(await errorOf(read)).toMatchObject(named(/what step 1\/model of run 'r' said/))
   })
 })
 
