@@ -50,17 +50,20 @@ async function sequence(): Promise<{ rows: string[][]; targets: Target[] }> {
     [
       { name: 'raw', take: () => inFolder((path) => takeRaw(path, records)) },
       { name: 'holdfast', take: () => inFolder((path) => takeHoldfast(path, SEQUENCE_TURNS)) },
+      { name: 'streamed', take: () => inFolder((path) => takeHoldfast(path, SEQUENCE_TURNS, { streamed: true })) },
       { name: 'openworkflow', take: () => inFolder((path) => takeOpenworkflow(path, steps)) },
     ],
     ROUNDS,
   )
-  const [raw = [], ours = [], theirs = []] = ['raw', 'holdfast', 'openworkflow'].map((name) => taken.get(name))
+  const names = ['raw', 'holdfast', 'streamed', 'openworkflow']
+  const [raw = [], ours = [], streamed = [], theirs = []] = names.map((name) => taken.get(name))
   const bytes = Math.round(records.reduce((sum, { length }) => sum + length, 0) / steps)
   const row = (name: string, each: readonly number[]): string[] => [name, perSecond(steps, each).toFixed(0)]
   return {
     rows: [
       row(`node:sqlite, one commit per record, ${bytes} bytes each`, raw),
       row('holdfast, one run', ours),
+      row('holdfast, one run, replies streamed in 10 pieces', streamed),
       row('openworkflow, one run', theirs),
     ],
     targets: [
@@ -84,7 +87,10 @@ async function manyAtOnce(): Promise<{ rows: string[][]; targets: Target[] }> {
   const each = 2 * TURNS_OF_EACH + 2
   const taken = await interleave(
     [
-      { name: 'holdfast', take: () => inFolder((path) => takeHoldfast(path, TURNS_OF_EACH, stagger(), RUNS)) },
+      {
+        name: 'holdfast',
+        take: () => inFolder((path) => takeHoldfast(path, TURNS_OF_EACH, { pause: stagger(), runs: RUNS })),
+      },
       { name: 'openworkflow', take: () => inFolder((path) => takeOpenworkflow(path, each, stagger(), RUNS)) },
     ],
     ROUNDS,

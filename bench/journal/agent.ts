@@ -1,5 +1,5 @@
 /** A durable agent whose steps are all recorded one after the other: per turn a model call and one tool, about 1 KB each. */
-import type { LanguageModelV4 } from '@ai-sdk/provider'
+import type { LanguageModelV4, LanguageModelV4Content, LanguageModelV4StreamPart } from '@ai-sdk/provider'
 import type { RunResult } from '../../src/index.ts'
 import { Agent, tool } from '../../src/index.ts'
 import { sqliteDurabilityPlugin } from '../../src/plugins/sqlite/index.ts'
@@ -11,12 +11,14 @@ export interface JournalAgentOptions {
   readonly turns: number
   /** Before a step's work is done; default: no time at all. */
   readonly pause?: () => Promise<void>
+  /** The model says its reply in ten pieces, each in a turn of the event loop of its own, as they come from a network. */
+  readonly streamed?: boolean
   /** Told of the turn, counted from 0, before the model replies. */
   readonly onModelCall?: (turn: number) => void
 }
 
-export function journalAgent({ path, turns, pause, onModelCall }: JournalAgentOptions): Agent {
-  const model: Pick<LanguageModelV4, 'doGenerate'> & Partial<LanguageModelV4> = {
+export function journalAgent({ path, turns, pause, streamed, onModelCall }: JournalAgentOptions): Agent {
+  const whole: Omit<LanguageModelV4, 'doStream'> = {
     specificationVersion: 'v4',
     provider: 'bench',
     modelId: 'journal',
@@ -41,6 +43,9 @@ export function journalAgent({ path, turns, pause, onModelCall }: JournalAgentOp
       }
     },
   }
+  const doStream: LanguageModelV4['doStream'] = async (options) => ({
+    stream: streamOf(await whole.doGenerate(options)),
+  })
   const work = tool({
     name: 'work',
     input: { type: 'object', properties: { text: { type: 'string' }, turn: { type: 'integer' } } },
@@ -51,11 +56,49 @@ export function journalAgent({ path, turns, pause, onModelCall }: JournalAgentOp
   })
   const agent = new Agent({
     name: 'bench',
-    model: model as LanguageModelV4,
+    // Where a model has both, it is streamed.
+    model: { ...whole, ...(streamed && { doStream }) } as LanguageModelV4,
     tools: [work],
     limits: { turns: turns + 1 },
   })
   return agent.use(sqliteDurabilityPlugin({ path }))
+}
+
+function streamOf(
+  generated: Awaited<ReturnType<LanguageModelV4['doGenerate']>>,
+): ReadableStream<LanguageModelV4StreamPart> {
+  const { content, finishReason, usage } = generated
+  const parts = [...content.flatMap(piecesOf), { type: 'finish', finishReason, usage } as const]
+  let at = 0
+  return new ReadableStream({
+    async pull(controller) {
+      await new Promise((resolve) => setImmediate(resolve))
+      const part = parts[at++]
+      if (part) controller.enqueue(part)
+      else controller.close()
+    },
+  })
+}
+
+function piecesOf(part: LanguageModelV4Content): LanguageModelV4StreamPart[] {
+  if (part.type === 'text') {
+    const { text: delta } = part
+    return [
+      { type: 'text-start', id: '0' },
+      { type: 'text-delta', id: '0', delta },
+      { type: 'text-end', id: '0' },
+    ]
+  }
+  if (part.type !== 'tool-call') return []
+  const { toolCallId: id, toolName, input } = part
+  const length = Math.ceil(input.length / 10)
+  const deltas = Array.from({ length: 10 }, (_, i) => input.slice(i * length, (i + 1) * length))
+  return [
+    { type: 'tool-input-start', id, toolName },
+    ...deltas.map((delta): LanguageModelV4StreamPart => ({ type: 'tool-input-delta', id, delta })),
+    { type: 'tool-input-end', id },
+    part,
+  ]
 }
 
 export async function runToEnd(agent: Agent, runId: string, turns: number): Promise<RunResult> {

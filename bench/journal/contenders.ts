@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OpenWorkflow } from 'openworkflow'
 import { BackendSqlite } from 'openworkflow/sqlite'
+import type { JournalAgentOptions } from './agent.ts'
 import { dispose, journalAgent, runToEnd } from './agent.ts'
 
 /** The records of a journal, as texts. */
@@ -27,16 +28,15 @@ export function takeRaw(path: string, records: readonly string[]): number {
   return milliseconds
 }
 
-/** One run after the opening of its journal, so that only steps are timed. */
+/** Runs after the opening of their journal, so that only steps are timed. */
 export async function takeHoldfast(
   path: string,
   turns: number,
-  pause?: () => Promise<void>,
-  runs = 1,
+  { runs = 1, ...options }: { readonly runs?: number } & Pick<JournalAgentOptions, 'pause' | 'streamed'> = {},
 ): Promise<number> {
   const first = journalAgent({ path, turns: 1 })
   await runToEnd(first, 'open', 1)
-  const agent = journalAgent({ path, turns, ...(pause && { pause }) })
+  const agent = journalAgent({ path, turns, ...options })
   const start = performance.now()
   await Promise.all(Array.from({ length: runs }, (_, run) => runToEnd(agent, `run-${run}`, turns)))
   const milliseconds = performance.now() - start
