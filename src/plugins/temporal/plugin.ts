@@ -6,6 +6,7 @@ import { dispatch } from './dispatch.ts'
 import { endOfRun } from './failures.ts'
 import { closeRun, isCarrying, LiveRun, liveRun, openRun } from './live-run.ts'
 import type { AgentWorkflowInput, TemporalRunOptions } from './protocol.ts'
+import { MAX_PAYLOAD } from './protocol.ts'
 import { tellWorker } from './tell.ts'
 import { waitFor } from './waits.ts'
 
@@ -32,7 +33,15 @@ export function temporalDurabilityPlugin(options: TemporalDurabilityOptions = {}
     durability: {
       engine: 'temporal',
       dispatch: 'name',
-      supports: { waits: true, timers: true, cancelRunning: true, once: true, retries: true, streams: true },
+      supports: {
+        waits: true,
+        timers: true,
+        cancelRunning: true,
+        once: true,
+        retries: true,
+        streams: true,
+        recordBytes: MAX_PAYLOAD,
+      },
       isReplaying: () => workflowInfo().unsafe.isReplaying || isCarrying(),
       currentRunId: () => {
         requireWorkflow()

@@ -20,7 +20,7 @@ export async function namedMessages(
   }
   for await (const value of valuesOf(client, workflowId)) {
     const { carried } = (value ?? {}) as Partial<AgentWorkflowInput>
-    for (const record of carried ? Object.values(carried.records) : [value as NamedRecord]) {
+    for (const record of carried ? Object.values(carried.records) : [value as NamedRecord | undefined]) {
       if (typeof record?.of === 'string') note(record)
     }
   }
@@ -50,5 +50,12 @@ async function decode(client: Client, encoded: readonly Payload[]): Promise<unkn
   const { payloadCodecs, payloadConverter } = client.options.loadedDataConverter
   let payloads = [...encoded]
   for (const codec of payloadCodecs.toReversed()) payloads = await codec.decode(payloads)
-  return payloads.map((payload) => payloadConverter.fromPayload(payload))
+  return payloads.map((payload) => {
+    try {
+      return payloadConverter.fromPayload(payload)
+    } catch {
+      // A worker keeps it elsewhere, and the run was not told: then it is asked for all of it.
+      return undefined
+    }
+  })
 }

@@ -27,7 +27,8 @@ test('three workers are lost, then nobody tries again until somebody says so', a
   const effects = join(folder, 'effects')
   writeFileSync(effects, '')
   const taskQueue = 'parking'
-  const killing = { killAt: 'before-effect 2/model', killMark: `${effects}-mark`, killTimes: 3 }
+  // On the spot, before it could tell anybody anything.
+  const killing = { killAt: 'before-effect 2/model', killMark: `${effects}-mark`, killTimes: 3, killDelay: 0 }
   const worker = keepAlive({ taskQueue, effects, ...killing })
   const runs = temporalRuns(world.client, { taskQueue, heartbeatTimeout: 1_000, patience: 3_000 })
   const agent = createContractAgent({ effects })

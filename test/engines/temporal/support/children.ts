@@ -14,6 +14,8 @@ export interface ChildOptions {
   readonly killMark?: string
   /** Default: once. */
   readonly killTimes?: number
+  /** Milliseconds between the point and its death. Default: 500. */
+  readonly killDelay?: number
   /** The file that it publishes to. */
   readonly streams?: string
   readonly address?: string
@@ -26,6 +28,7 @@ export async function startChild({
   killAt,
   killMark,
   killTimes,
+  killDelay,
   streams,
   address,
 }: ChildOptions): Promise<ChildProcess> {
@@ -43,6 +46,7 @@ export async function startChild({
       ...(killAt && { KILL_AT: killAt }),
       ...(killMark && { KILL_MARK: killMark }),
       ...(killTimes !== undefined && { KILL_TIMES: String(killTimes) }),
+      ...(killDelay !== undefined && { KILL_DELAY: String(killDelay) }),
       ...(streams && { STREAMS: streams }),
     },
   })

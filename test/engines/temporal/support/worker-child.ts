@@ -13,7 +13,7 @@ import { createContractAgent } from '../../../support/contract-agent.ts'
 Runtime.install({ logger: new DefaultLogger('ERROR') })
 
 const { ADDRESS = '', QUEUE = '', BUNDLE = '', EFFECTS = '', KILL_AT, KILL_MARK = '', KILL_TIMES = '1' } = process.env
-const { STREAMS } = process.env
+const { STREAMS, KILL_DELAY = '500' } = process.env
 
 /** A dot for each death. */
 const deaths = (): number => (existsSync(KILL_MARK) ? readFileSync(KILL_MARK, 'utf8').length : 0)
@@ -21,7 +21,7 @@ const deaths = (): number => (existsSync(KILL_MARK) ? readFileSync(KILL_MARK, 'u
 async function die(point: string): Promise<void> {
   if (point !== KILL_AT || deaths() >= Number(KILL_TIMES)) return
   // What runs beside the step is recorded by then: it must not run again.
-  await setTimeout(500)
+  await setTimeout(Number(KILL_DELAY))
   appendFileSync(KILL_MARK, '.')
   process.kill(process.pid, 'SIGKILL')
 }
