@@ -6,6 +6,7 @@ import type { InjectedSinks, WorkerOptions, WorkflowBundleOption } from '@tempor
 import type { PayloadStore, StreamSink } from '../../index.ts'
 import type { WorkerAgent } from './activities.ts'
 import { stepActivities } from './activities.ts'
+import { closeStream } from './close-stream.ts'
 import { payloadLimit, SINKS } from './protocol.ts'
 import type { ToldEvent } from './tell.ts'
 
@@ -92,8 +93,7 @@ function sinksOf(
       }
     }
     const { runId } = event.id
-    const sink = streams ?? definition?.streams
-    if (event.type === 'run-finished' && event.agent === root) void sink?.close?.(runId)?.catch(() => {})
+    if (event.type === 'run-finished' && event.agent === root) void closeStream(streams ?? definition?.streams, runId)
   }
   const events = (_info: unknown, json: string): void => {
     for (const told of JSON.parse(json) as ToldEvent[]) tell(told)
