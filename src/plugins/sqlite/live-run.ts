@@ -65,15 +65,18 @@ export class LiveRun {
 
   /** All that was recorded, with one query each for records and waits. */
   load(connection: Connection): void {
-    const rows = connection.all<{ key: number; id: string; record: string }>(
-      'SELECT key, id, record FROM records WHERE key BETWEEN ? AND ?',
-      ...keysOf(this.no),
+    const keys = keysOf(this.no)
+    const last = connection.get<{ key: number | null }>(
+      'SELECT max(key) AS key FROM records WHERE key BETWEEN ? AND ?',
+      ...keys,
     )
-    for (const { key, id, record } of rows) {
-      // The first counts, should there ever be two.
-      if (!this.#records.has(id)) this.#records.set(id, record)
-      this.#place = placeOf(key) + 1
-    }
+    if (last?.key != null) this.#place = placeOf(last.key) + 1
+    // Backwards: the first counts, should there ever be two.
+    const rows = connection.all<{ id: string; record: string }>(
+      'SELECT id, record FROM records WHERE key BETWEEN ? AND ? ORDER BY key DESC',
+      ...keys,
+    )
+    for (const { id, record } of rows) this.#records.set(id, record)
     const waits = connection.all<WaitRow>('SELECT id, fingerprint, due_at, answer FROM waits WHERE no = ?', this.no)
     for (const wait of waits) this.waits.set(wait.id, wait)
   }

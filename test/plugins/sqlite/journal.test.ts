@@ -37,6 +37,19 @@ describe('records', () => {
     expect(await put(run, 'b', 2)).toEqual({ output: 2, ran: true })
   })
 
+  test('of two records of one step the first counts, and what comes next has a place of its own', async () => {
+    const journal = openJournal()
+    const run = take(journal, 'r')
+    await put(run, 'a', 1)
+    await put(run, 'b', 2)
+    run.close()
+    journal.strict.run("UPDATE records SET id = 'a'")
+    const again = take(journal, 'r')
+    expect(await put(again, 'a', 9)).toEqual({ output: 1, ran: false })
+    expect(await put(again, 'b', 3)).toEqual({ output: 3, ran: true })
+    expect(journal.strict.all('SELECT id FROM records ORDER BY key')).toEqual([{ id: 'a' }, { id: 'a' }, { id: 'b' }])
+  })
+
   test('executions of one step are records of their own', async () => {
     const run = take(openJournal(), 'r')
     await put(run, '3/model', 1)
