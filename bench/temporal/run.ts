@@ -17,7 +17,7 @@ import { takeOvers } from './takeover.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const peer = join(here, 'peer')
-const ROUNDS = 3
+const ROUNDS = 5
 /** The first is not counted. */
 const SHORT = [20, 50, 50, 50]
 const LONG = [100, 200, 400]
