@@ -11,7 +11,7 @@ import type { ModelOutput } from './step-kinds.ts'
 
 export type { PlannedApproval, PlannedCall } from './machine/next.ts'
 export { nextOf } from './machine/next.ts'
-export type { Phase, RunState } from './machine/state.ts'
+export type { RunState } from './machine/state.ts'
 export { startRun } from './machine/state.ts'
 
 /** The model replied. */
