@@ -33,8 +33,9 @@ export class Conversations {
 
   /** @param limit letters of JSON that are remembered in all */
   constructor(limit: number) {
-    this.#limit = limit
-    this.#given = new GivenOutputs(limit)
+    // Half for whole conversations, half for what the next call is told of by name.
+    this.#limit = limit / 2
+    this.#given = new GivenOutputs(limit / 2)
   }
 
   /** The record with a name, under which what it gave is remembered. */

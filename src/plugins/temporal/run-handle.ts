@@ -10,8 +10,9 @@ import type { MessagesPage, RespondArgument, RunMemo, StatusAnswer, WorkflowResu
 import { namedMessages } from './result-messages.ts'
 import { CANCEL, MEMO, payloadLimit, RESPOND, RESULT_MESSAGES, sizeOf, STATUS, UNPARK } from './protocol.ts'
 
-/** Milliseconds between looks whether a run whose result is waited for is parked. */
-const PARKED_INTERVAL = 5_000
+/** Milliseconds between looks whether a run whose result is waited for is parked: they grow. */
+const FIRST_LOOK = 5_000
+const LAST_LOOK = 60_000
 
 export class TemporalRun implements RunHandle {
   readonly runId: string
@@ -158,17 +159,21 @@ export class TemporalRun implements RunHandle {
 
   /** Rejects once the run is parked: nothing will come of it by itself. */
   async #parked(signal: AbortSignal): Promise<never> {
-    for (;;) {
-      const { memo } = await this.#describe()
-      if ((memo?.[MEMO] as RunMemo | undefined)?.status === 'parked') {
-        const { status, error } = await this.status()
-        if (status === 'parked' && error) throw errorFromJson(error)
-      }
+    for (let pause = FIRST_LOOK; ; pause = Math.min(2 * pause, LAST_LOOK)) {
+      const error = await this.#parkedBy().catch(() => undefined)
+      if (error) throw errorFromJson(error)
       await new Promise((resolve) => {
-        const timer = setTimeout(resolve, PARKED_INTERVAL)
+        const timer = setTimeout(resolve, pause)
         signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
       })
     }
+  }
+
+  async #parkedBy(): Promise<ErrorJson | undefined> {
+    const { memo } = await this.#describe()
+    if ((memo?.[MEMO] as RunMemo | undefined)?.status !== 'parked') return undefined
+    const { status, error } = await this.status()
+    return status === 'parked' ? error : undefined
   }
 
   get #handle(): WorkflowHandle {
