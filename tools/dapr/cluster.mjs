@@ -137,6 +137,7 @@ spec:
   metadata:
     - { name: connectionString, value: ${JSON.stringify(path)} }
     - { name: actorStateStore, value: "true" }
+    - { name: busyTimeout, value: 20s }
 `
 }
 

@@ -88,9 +88,9 @@ export class StepActivities {
   }
 
   /** What is large goes through the state store: in the history Dapr would carry it with each further step. */
-  async #replyWith({ nonce, step, attempt }: StepCall, record: StepRecord): Promise<StepReply> {
+  async #replyWith({ nonce, step, attempt, inline = INLINE }: StepCall, record: StepRecord): Promise<StepReply> {
     const text = JSON.stringify(record)
-    if (text.length <= INLINE) return { record }
+    if (text.length <= inline) return { record }
     return { held: await this.#rows.putText(nonce, recordKey(nonce, executionId(step), attempt), text) }
   }
 

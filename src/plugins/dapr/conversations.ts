@@ -3,7 +3,7 @@ import type { Base, Json, Message, StepDescriptor } from '../../index.ts'
 import { digest, executionId, HoldfastError } from '../../index.ts'
 import { conversationsHere } from './here.ts'
 import type { ConversationEnd, ConversationRow, StepCall } from './protocol.ts'
-import { conversationKey, PAGE_LETTERS } from './protocol.ts'
+import { conversationKey, inputKey, PAGE_LETTERS } from './protocol.ts'
 import type { RunRows } from './run-rows.ts'
 
 export interface Conversation {
@@ -53,8 +53,13 @@ export class Conversations {
     return here ? here() : this.#upTo(nonce, base, step.id)
   }
 
-  /** The step with what is new of its conversation, where that was left out. */
-  async whole({ nonce, step, held }: StepCall, before: readonly Message[]): Promise<StepDescriptor> {
+  /** The step with what was left out of its input. */
+  async whole({ nonce, step, held, heldInput }: StepCall, before: readonly Message[]): Promise<StepDescriptor> {
+    if (heldInput !== undefined) {
+      const text = await this.#rows.getText(inputKey(nonce, executionId(step)), heldInput)
+      if (text === undefined) throw missing(step.id)
+      return { ...step, input: JSON.parse(text) } as StepDescriptor
+    }
     if (!held) return step
     const all = await this.#upTo(nonce, held, step.id)
     const input = { ...(step.input as object), append: all.slice(before.length) }
@@ -109,7 +114,7 @@ function missing(step: string): HoldfastError {
   return new HoldfastError({
     code: 'ENGINE_UNAVAILABLE',
     kind: 'retryable',
-    message: `the conversation that step ${step} goes on with is not in the state store. Do all workers use the same store?`,
+    message: `what step ${step} is given is not in the state store. Do all workers use the same store?`,
     details: { step },
   })
 }

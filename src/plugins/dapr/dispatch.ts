@@ -81,14 +81,16 @@ async function replyOf(host: WorkflowHost, name: string, call: StepCall): Promis
 }
 
 function callOf(host: WorkflowHost, step: StepDescriptor, run: RunInfo, execution: string): StepCall {
-  const { nonce } = host
+  const { nonce, inline } = host
   const spec = host.specDigest(run.spec)
   const pinned = { spec: run.spec, context: run.context }
   pinnedHere.set(`${nonce} ${spec}`, pinned)
   const conversation = conversationOf(step)
-  const large = conversation && sizeOf(conversation.append) > INLINE ? conversation : undefined
+  const large = conversation && sizeOf(conversation.append) > inline ? conversation : undefined
   if (conversation) conversationsHere.set(`${nonce} ${execution}`, () => run.messages(conversation.base))
   const held = large && host.hold(large)
+  const size = conversation ? 0 : sizeOf(step.input)
+  const heldInput = size > inline && size <= MAX_INPUT ? host.holdInput(execution, step.input) : undefined
   return {
     version: PROTOCOL,
     runId: run.runId,
@@ -97,8 +99,10 @@ function callOf(host: WorkflowHost, step: StepDescriptor, run: RunInfo, executio
     agent: run.agent,
     spec,
     ...(!host.hasRow(run) && { pinned }),
-    step: held ? ({ ...step, input: { ...(step.input as object), append: [] } } as unknown as StepDescriptor) : step,
+    step: { ...step, input: heldInput ? null : held ? { ...(step.input as object), append: [] } : step.input } as never,
     ...(held && { held }),
+    ...(heldInput && { heldInput }),
+    ...(inline !== INLINE && { inline }),
     attempt: 1,
   }
 }

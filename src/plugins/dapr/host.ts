@@ -7,12 +7,14 @@ import type { Tasks } from './bridge.ts'
 import type { Conversation } from './conversations.ts'
 import { endOf, keepRow } from './conversations.ts'
 import { stopHere } from './here.ts'
+import { heldIfLarge } from './starts.ts'
 import type { Doings, Past, Pasts } from './past.ts'
 import { NOTHING } from './past.ts'
 import type { AgentWorkflowInput, ConversationEnd, LiveStatus, RunEvent, StepReply } from './protocol.ts'
-import { EVENT, recordKey, sizeOf } from './protocol.ts'
+import { EVENT, INLINE, INLINE_LATER, inputKey, MANY, recordKey, sizeOf } from './protocol.ts'
 import { Recent } from './recent.ts'
 import type { RunRows } from './run-rows.ts'
+import { pagesOf } from './run-rows.ts'
 
 const current = new AsyncLocalStorage<WorkflowHost>()
 
@@ -27,9 +29,8 @@ export interface HostOptions {
   readonly continues?: boolean
 }
 
-/** Activities, and bytes of what they gave and were given, after which a run goes on as a new execution. */
+/** Activities after which a run goes on as a new execution. */
 const CONTINUE_AFTER = 50
-const CONTINUE_BYTES = 1_000_000
 
 export class WorkflowHost {
   readonly context: WorkflowContext
@@ -106,9 +107,8 @@ export class WorkflowHost {
   shouldLeave(run: RunInfo): boolean {
     const { start, continues } = this.#options
     if (!start || !continues || this.#runs.get(run.runId)?.info !== run) return false
-    const { activities, bytes } = this.tasks.spent
     const isLong =
-      activities >= (start.options?.continueAfter ?? CONTINUE_AFTER) || bytes + this.#bytes >= CONTINUE_BYTES
+      this.tasks.spent.activities >= (start.options?.continueAfter ?? CONTINUE_AFTER) || this.#historyBytes >= MANY
     return isLong && !run.signal.aborted && this.tasks.isQuiet
   }
 
@@ -117,8 +117,16 @@ export class WorkflowHost {
     const { pasts, start } = this.#options
     const { past: parts = [], ...rest } = start as AgentWorkflowInput
     const past = await this.tasks.direct(() => pasts.keep(this.nonce, parts, this.past, this.doings))
-    const next: AgentWorkflowInput = { ...rest, past }
-    return this.tasks.leave(next)
+    return this.tasks.leave(heldIfLarge({ ...rest, past }))
+  }
+
+  /** Bytes up to which something goes through the history as it is. */
+  get inline(): number {
+    return this.#historyBytes < MANY ? INLINE : INLINE_LATER
+  }
+
+  get #historyBytes(): number {
+    return this.tasks.spent.bytes + this.#bytes
   }
 
   /** Puts what is new of a conversation into a row, before Dapr has its turn; gives the end under which it is there. */
@@ -127,6 +135,14 @@ export class WorkflowHost {
     // Where it was scheduled before it is there.
     if (!this.context.isReplaying()) void this.tasks.direct(() => keepRow(this.#options.rows, this.nonce, conversation))
     return end
+  }
+
+  /** Puts what a step is given into rows, before Dapr has its turn; gives their number. */
+  holdInput(execution: string, input: unknown): number {
+    const text = JSON.stringify(input)
+    const key = inputKey(this.nonce, execution)
+    if (!this.context.isReplaying()) void this.keepText(key, text)
+    return pagesOf(text)
   }
 
   readRecord(execution: string, attempt: number, pages: number): Promise<StepRecord> {

@@ -27,6 +27,9 @@ export const MAX_OUTPUT = 1_900_000
 export const MAX_START = 3_800_000
 /** Bytes of JSON of what goes through the history as it is; what is larger goes through the state store. */
 export const INLINE = 64_000
+/** The same, once the history has {@link MANY} bytes: a daprd as it is by default holds a run whose history has 4 MB. */
+export const INLINE_LATER = 4_000
+export const MANY = 1_000_000
 /** Letters of JSON of one row, and of what a workflow gives as its output; what is longer goes into pages. */
 export const PAGE_LETTERS = 600_000
 
@@ -44,6 +47,11 @@ export interface AgentWorkflowInput {
   readonly options?: DaprRunOptions
   /** Of a run that went on as a new execution: the number of pages of what each one before did. */
   readonly past?: readonly number[]
+}
+
+/** In place of what is large: it is in the run's row. */
+export interface HeldWorkflowInput extends Pick<AgentWorkflowInput, 'version' | 'runId' | 'nonce' | 'past'> {
+  readonly held: true
 }
 
 /** Pinned in a run when it starts. */
@@ -71,6 +79,10 @@ export interface StepCall {
   readonly step: StepDescriptor
   /** What is new of the step's conversation is left out, and in a row: its end. */
   readonly held?: ConversationEnd
+  /** The step's input is left out, and in rows: so many pages of its JSON. */
+  readonly heldInput?: number
+  /** Bytes of JSON up to which the record is given as it is. Default: `INLINE`. */
+  readonly inline?: number
   readonly attempt: number
 }
 
@@ -177,6 +189,8 @@ export const resultKey = (nonce: string): string => `holdfast/result/${nonce}`
 /** What a step gave, where that is large. */
 export const recordKey = (nonce: string, execution: string, attempt: number): string =>
   `holdfast/record/${nonce}/${execution}/${attempt}`
+/** What a step is given, where that is large. */
+export const inputKey = (nonce: string, execution: string): string => `holdfast/input/${nonce}/${execution}`
 /** What an execution of the workflow did. */
 export const pastKey = (nonce: string, part: number): string => `holdfast/past/${nonce}/${part}`
 /** Who wrote rows of a run, and which. */

@@ -9,6 +9,8 @@ import type { Row, Store } from './store.ts'
 
 /** Keys of one list. */
 const LIST = 100
+/** Letters of JSON that are saved at once: a daprd as it is by default takes 4 MiB. */
+const SAVE = 700_000
 
 interface Writers {
   readonly ids: readonly string[]
@@ -41,7 +43,7 @@ export class RunRows {
 
   /** Keeps a text of any length; gives the number of its pages, without which it is not found again. */
   async putText(nonce: string, key: string, text: string): Promise<number> {
-    const pages = Math.max(1, Math.ceil(text.length / PAGE_LETTERS))
+    const pages = pagesOf(text)
     const rows = Array.from({ length: pages }, (_, page) => ({
       key: `${key}/${page}`,
       value: { text: text.slice(page * PAGE_LETTERS, (page + 1) * PAGE_LETTERS) },
@@ -97,6 +99,11 @@ export class RunRows {
   }
 }
 
+/** Of how many pages a text is. */
+export function pagesOf(text: string): number {
+  return Math.max(1, Math.ceil(text.length / PAGE_LETTERS))
+}
+
 /** Writes one thing at a time for a run, and together what comes meanwhile: a list must not be overtaken by an older one. */
 class Writer {
   readonly #store: Store
@@ -143,6 +150,18 @@ class Writer {
       this.#list++
       this.#keys = []
     }
-    await this.#store.putAll([{ key, value: { keys } }, ...rows])
+    let batch: Row[] = [{ key, value: { keys } }]
+    let letters = 0
+    for (const row of rows) {
+      const its = JSON.stringify(row.value).length
+      if (letters > 0 && letters + its > SAVE) {
+        await this.#store.putAll(batch)
+        batch = []
+        letters = 0
+      }
+      batch.push(row)
+      letters += its
+    }
+    await this.#store.putAll(batch)
   }
 }

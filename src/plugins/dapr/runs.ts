@@ -9,6 +9,9 @@ import { instanceId, MAX_START, PROTOCOL, runKey, sizeOf, WORKFLOW } from './pro
 import { DaprRun, notFound } from './run-handle.ts'
 import { addRun, allRuns, removeRun } from './run-index.ts'
 import { RunRows } from './run-rows.ts'
+import type { DaprLogger } from './runtime.ts'
+import { routeClient } from './runtime.ts'
+import { heldIfLarge } from './starts.ts'
 import { Store, unavailable } from './store.ts'
 import { workflowsOf } from './wakes.ts'
 
@@ -23,6 +26,8 @@ export interface DaprRunsOptions {
   readonly patience?: number
   /** Of the runs that are started: activities after which one goes on as a new execution of its workflow. Default: 50. */
   readonly continueAfter?: number
+  /** For what the SDK's client says. Default: errors and warnings go to the console, all else nowhere. */
+  readonly logger?: DaprLogger
 }
 
 /** The runs of agents, through a daprd of the workers' app. A run's id is its workflow's instance id. */
@@ -30,6 +35,7 @@ export function daprRuns(client: DaprClient, options: DaprRunsOptions = {}): Age
   const store = new Store(client, options.stateStore ?? 'statestore')
   const workflows = options.workflows ?? workflowsOf(client)
   const { streams, patience = 60_000, continueAfter } = options
+  routeClient(workflows, options.logger)
   const rows = new RunRows(store)
   const get = (runId: string): DaprRun => new DaprRun({ runId, store, rows, workflows, streams, patience })
   const pinned = continueAfter === undefined ? undefined : { continueAfter }
@@ -59,6 +65,10 @@ export function daprRuns(client: DaprClient, options: DaprRunsOptions = {}): Age
     },
   }
 }
+
+/** Milliseconds in which a run is deleted, and in which Dapr answers. */
+const PATIENCE = 30_000
+const ANSWER = 2_000
 
 interface Engine {
   readonly store: Store
@@ -103,7 +113,7 @@ async function startRun(
   if (nonce !== row.nonce && (await lookAt(workflows, instance, false))) return
   await retrying(async () => {
     try {
-      await workflows.scheduleNewWorkflow(workflow ?? WORKFLOW, first, instance)
+      await workflows.scheduleNewWorkflow(workflow ?? WORKFLOW, heldIfLarge(first), instance)
     } catch (error) {
       // Two that start the same run at once: one of them is refused.
       if (!(await workflows.getWorkflowState(instance, false))) throw error
@@ -112,12 +122,16 @@ async function startRun(
 }
 
 async function purge(workflows: DaprWorkflowClient, runId: string, id: string): Promise<void> {
-  const state = await lookAt(workflows, id, false)
-  if (state && !ENDED.has(state.runtimeStatus)) await workflows.terminateWorkflow(id, null).catch(() => {})
-  for (const until = Date.now() + 10_000; await lookAt(workflows, id, false); ) {
-    const isGone = await workflows.purgeWorkflow(id).catch(() => false)
-    if (!isGone && Date.now() > until) throw unavailable('it does not end', `run '${runId}' could not be deleted`)
-    if (!isGone) await new Promise((resolve) => setTimeout(resolve, 50))
+  const until = Date.now() + PATIENCE
+  for (let state = await lookAt(workflows, id, false); state; state = await lookAt(workflows, id, false)) {
+    if (Date.now() > until) throw unavailable('it does not end', `run '${runId}' could not be deleted`)
+    const hasEnded = ENDED.has(state.runtimeStatus)
+    // What the workflow was doing meanwhile may have brought it back; and sometimes Dapr does not answer.
+    await Promise.race([
+      (hasEnded ? workflows.purgeWorkflow(id) : workflows.terminateWorkflow(id, null)).catch(() => {}),
+      new Promise((resolve) => setTimeout(resolve, ANSWER).unref()),
+    ])
+    await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 

@@ -3,7 +3,7 @@
  * these parts it does without; a test fails where a new SDK lacks them.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { WorkflowRuntime } from '@dapr/dapr'
+import type { DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
 import { ConsoleLoggerService } from '@dapr/dapr'
 import { HoldfastError } from '../../index.ts'
 import type { Pasts } from './past.ts'
@@ -61,6 +61,15 @@ export function runtimeHere(): RuntimeHere {
     message: 'a daprWorkflow() runs on a runtime that has its agents: registerAgents(runtime, [agent]).',
   })
 }
+
+/** Where a client says what it does; the SDK gives it no other place than the console. */
+export function routeClient(workflows: DaprWorkflowClient, logger: DaprLogger | undefined): void {
+  const { logger: its } = (workflows as unknown as { readonly _innerClient?: InnerWorker })._innerClient ?? {}
+  if (its) its.logService = logsTo(logger ?? SOME)
+}
+
+/** Errors and warnings go to the console. */
+const SOME: DaprLogger = { error: (...line) => console.error(...line), warn: (...line) => console.warn(...line) }
 
 /** Once for a runtime, before it starts. */
 export function prepareRuntime(runtime: WorkflowRuntime, here: RuntimeHere, logger: DaprLogger | undefined): void {

@@ -74,7 +74,7 @@ export class Store {
 
   async #done(write: () => Promise<unknown>): Promise<boolean> {
     try {
-      await write()
+      await unlessBusy(write)
       return true
     } catch (error) {
       const { code, message } = error as { code?: unknown; message?: string }
@@ -85,9 +85,24 @@ export class Store {
 
   async #do<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await work()
+      return await unlessBusy(work)
     } catch (error) {
       throw unavailable(error, `the state store '${this.#name}' can't be used`)
+    }
+  }
+}
+
+const TRIES = 5
+
+/** Again where the store says that it was busy with others, and did nothing. */
+async function unlessBusy<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      const isBusy = /database is locked|SQLITE_BUSY/i.test(error instanceof Error ? error.message : '')
+      if (!isBusy || tries >= TRIES) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50 * tries))
     }
   }
 }

@@ -9,7 +9,7 @@ import type { AnswerCall, AnswerReply, AnswerRow, StepCall } from './protocol.ts
 import { ANSWER, WORKFLOW } from './protocol.ts'
 import { RunRows } from './run-rows.ts'
 import type { DaprLogger } from './runtime.ts'
-import { isConnected, isRunning, prepareRuntime, startRuntime } from './runtime.ts'
+import { isConnected, isRunning, prepareRuntime, routeClient, startRuntime } from './runtime.ts'
 import { Store } from './store.ts'
 import { deliver, workflowsOf } from './wakes.ts'
 import type { WorkerAgent } from './workflow.ts'
@@ -48,6 +48,7 @@ export function registerAgents(
   const steps = new StepActivities(rows, { cancelInterval: 500, remember: 50_000_000, ...rest, agents })
   registered.set(runtime, { deliver: () => deliver(workflows, store), logger })
   prepareRuntime(runtime, here, logger)
+  routeClient(workflows, logger)
   const execute = (_: WorkflowActivityContext, call: StepCall) => steps.execute(call)
   runtime.registerWorkflowWithName(WORKFLOW, agentWorkflow(agents, here))
   for (const name of new Set(agents.flatMap(({ definition }) => activityNames(definition)))) {

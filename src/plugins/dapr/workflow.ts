@@ -7,8 +7,10 @@ import { holdOnDivergence, keepHeld } from './hold.ts'
 import type { HostOptions } from './host.ts'
 import { WorkflowHost } from './host.ts'
 import { daprDurabilityPlugin } from './plugin.ts'
+import type { RuntimeHere } from './runtime.ts'
 import { runtimeHere } from './runtime.ts'
-import type { AgentWorkflowInput, LiveStatus, WorkflowOutput } from './protocol.ts'
+import { isStart, wholeStart } from './starts.ts'
+import type { AgentWorkflowInput, HeldWorkflowInput, LiveStatus, WorkflowOutput } from './protocol.ts'
 import { PAGE_LETTERS, PROTOCOL, resultKey } from './protocol.ts'
 
 /** An agent as a worker needs it. `Agent` is one. */
@@ -36,11 +38,12 @@ export type DaprWorkflow<Input> = (
 export function daprWorkflow<Input>(
   body: (input: Input, context: WorkflowContext) => Promise<unknown>,
 ): DaprWorkflow<Input> {
-  return (context, input) => {
-    const start = isStart(input) ? input : undefined
-    const own = { ...runtimeHere(), ...(start && { start }) }
-    return inWorkflow(context, start?.nonce ?? context.getWorkflowInstanceId(), own, async (host) => {
-      const output = await body(input, context)
+  return async function* (context, input) {
+    const here = runtimeHere()
+    const given = isStart(input) ? input : undefined
+    const nonce = given?.nonce ?? context.getWorkflowInstanceId()
+    return yield* inWorkflow(context, nonce, here, given, async (host, start) => {
+      const output = await body((start ?? input) as Input, context)
       return start && isResult(output) ? await outputOf(host, output) : (output as Json)
     })
   }
@@ -49,18 +52,19 @@ export function daprWorkflow<Input>(
 /** The workflow that `daprRuns(client).start()` starts, for the agents that a worker has. */
 export function agentWorkflow(
   agents: readonly WorkerAgent[],
-  own: Pick<HostOptions, 'rows' | 'pasts'>,
-): DaprWorkflow<AgentWorkflowInput> {
+  here: RuntimeHere,
+): DaprWorkflow<AgentWorkflowInput | HeldWorkflowInput> {
   const known = new Map(agents.map((agent) => [agent.name, agent]))
-  return (context, start) =>
-    inWorkflow(context, start.nonce, { ...own, start, continues: true }, async (host) => {
-      const agent = known.get(start.spec.name)
-      if (!agent || start.version !== PROTOCOL) throw notHere(start)
-      const { input, context: given, messages, spec } = start
+  return (context, given) =>
+    inWorkflow(context, given.nonce, { ...here, continues: true }, given, async (host, start) => {
+      if (start?.version !== PROTOCOL) throw otherProtocol(given.version)
+      const { input, context: json, messages, spec, runId } = start
+      const agent = known.get(spec.name)
+      if (!agent) throw notHere(spec.name)
       const isDurable = agent.definition.plugins.some(({ durability }) => durability)
       const result = await runPinned(agent, spec, input, {
-        runId: start.runId,
-        ...(given !== undefined && { context: given }),
+        runId,
+        ...(json !== undefined && { context: json }),
         ...(messages && { messages }),
         ...(!isDurable && { plugins: [daprDurabilityPlugin()] }),
       })
@@ -72,17 +76,19 @@ async function* inWorkflow(
   context: WorkflowContext,
   nonce: string,
   options: HostOptions,
-  body: (host: WorkflowHost) => Promise<Json>,
+  given: AgentWorkflowInput | HeldWorkflowInput | undefined,
+  body: (host: WorkflowHost, start: AgentWorkflowInput | undefined) => Promise<Json>,
 ): AsyncGenerator<Task<unknown>, Json, unknown> {
   holdOnDivergence(context)
   let host: WorkflowHost | undefined
   try {
-    const { start, pasts } = options
+    const { rows, pasts } = options
+    const start = given && (await wholeStart(rows, given))
     const past = await pasts.load(nonce, start?.past ?? [])
     return yield* bridge(context, (tasks) => {
-      const its = new WorkflowHost(context, tasks, nonce, { ...options, past })
+      const its = new WorkflowHost(context, tasks, nonce, { ...options, past, ...(start && { start }) })
       host = its
-      return its.run(() => body(its))
+      return its.run(() => body(its, start))
     })
   } catch (error) {
     const json = errorToJson(error, 'HOOK_FAILED')
@@ -105,23 +111,23 @@ async function outputOf(host: WorkflowHost, result: RunResult): Promise<Json> {
   return { pages: await host.keepText(resultKey(host.nonce), text) } satisfies WorkflowOutput
 }
 
-function isStart(input: unknown): input is AgentWorkflowInput {
-  const start = input as Partial<AgentWorkflowInput> | null | undefined
-  return typeof start === 'object' && start !== null && typeof start.nonce === 'string' && start.spec !== undefined
-}
-
 function isResult(output: unknown): output is RunResult {
   const result = output as Partial<RunResult> | null | undefined
   return typeof result === 'object' && result !== null && Array.isArray(result.messages) && 'state' in result
 }
 
-function notHere({ spec, version }: AgentWorkflowInput): HoldfastError {
+function notHere(agent: string): HoldfastError {
   return new HoldfastError({
     code: 'TOOL_UNKNOWN',
     kind: 'retryable',
-    message:
-      version === PROTOCOL
-        ? `this worker has no agent '${spec.name}'. Add it to registerAgents(runtime, [${spec.name}]).`
-        : `this worker has protocol ${PROTOCOL} of Holdfast, and the run was started with ${version}. Deploy one that knows it.`,
+    message: `this worker has no agent '${agent}'. Add it to registerAgents(runtime, [${agent}]).`,
+  })
+}
+
+function otherProtocol(version: number): HoldfastError {
+  return new HoldfastError({
+    code: 'TOOL_UNKNOWN',
+    kind: 'retryable',
+    message: `this worker has protocol ${PROTOCOL} of Holdfast, and the run was started with ${version}. Deploy one that knows it.`,
   })
 }

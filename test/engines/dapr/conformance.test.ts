@@ -1,7 +1,8 @@
 /** The conformance kit over Dapr. */
 import { randomUUID } from 'node:crypto'
 import { durabilityConformance } from 'holdfast/testing'
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe } from 'vitest'
+import { testCases } from '../support/kept-report.ts'
 import { daprDurabilityPlugin } from '../../../src/plugins/dapr/index.ts'
 import { daprUnderTest } from './support/engine-under-test.ts'
 import type { DaprWorld } from './support/world.ts'
@@ -21,10 +22,8 @@ const cases = durabilityConformance({
   timeout: 240_000,
 })
 
-describe.concurrent('the conformance kit', { timeout: 260_000 }, () => {
-  for (const { name, skip, run } of cases) {
-    // Each death costs Dapr some seconds: for those with many there is the soak.
-    const isLong = name.startsWith('crash everywhere') || name === 'a thousand steps'
-    test.skipIf(skip !== undefined || (isLong && !process.env['HOLDFAST_SOAK']))(name, run)
-  }
-})
+/** Each death costs Dapr some seconds: for those with many there is the soak. */
+const isRun = (name: string): boolean =>
+  Boolean(process.env['HOLDFAST_SOAK']) || !(name.startsWith('crash everywhere') || name === 'a thousand steps')
+
+describe.concurrent('the conformance kit', () => testCases('dapr', cases, { timeout: 260_000, isRun }))

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createContractAgent } from '../../support/contract-agent.ts'
 import { killChild, startChild } from './support/children.ts'
 import { answerAll, expectTrip, INPUT, newEffects, untilWaiting } from './support/trip.ts'
@@ -40,6 +40,43 @@ test('daprd is killed: the worker comes back by itself, and says so in one line 
     expect.stringContaining('has no daprd'),
     expect.stringContaining('is connected to daprd again'),
   ])
+  await app.close()
+})
+
+test('daprd ends by itself and comes back: the worker does, too, and nobody hears more than a line each way', async () => {
+  const effects = effectsFile()
+  const app = await world.app()
+  const heard: string[] = []
+  const hear = (level: string) => (line: string) => void heard.push(`${level} ${line}`)
+  const logger = { error: hear('error'), warn: hear('warn'), debug: () => {} }
+  const agent = createContractAgent({ effects })
+  app.work([agent], { logger })
+  const run = await app.runs.start(agent, INPUT, { runId: 'trip' })
+  await untilWaiting(run)
+  await app.daprd.stop()
+  await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(1)
+  await app.daprd.start()
+  expectTrip(await answerAll(run), effects)
+  expect(heard).toEqual([
+    expect.stringMatching(/^warn .*has no daprd/),
+    expect.stringMatching(/^warn .*is connected to daprd again/),
+  ])
+  await app.close()
+})
+
+test("the SDK's lines go to the logger of the agents, and none to the console", async () => {
+  const effects = effectsFile()
+  const app = await world.app()
+  const heard = new Set<string>()
+  const printed = vi.spyOn(console, 'info')
+  const logger = { error: () => {}, warn: () => {}, info: (line: string) => void heard.add(line) }
+  const agent = createContractAgent({ effects })
+  app.work([agent], { logger })
+  const run = await app.runs.start(agent, INPUT, { runId: 'trip' })
+  expectTrip(await answerAll(run), effects)
+  expect([...heard].join('\n')).toMatch(/Worker\].*work item[\s\S]*OrchestrationExecutor\].*new history event/)
+  expect(printed).not.toHaveBeenCalled()
+  printed.mockRestore()
   await app.close()
 })
 

@@ -10,7 +10,6 @@ const MEGABYTE = 1_000_000
 
 let world: DaprWorld
 let app: AppWorld
-let done = 0
 
 /** Calls `count` tools beside each other, each of which gives so many letters. */
 function agentOf(name: string, count: number, letters: number): Agent {
@@ -24,10 +23,7 @@ function agentOf(name: string, count: number, letters: number): Agent {
       tool({
         name: 'give',
         input: ANY,
-        execute: () => {
-          done++
-          return 'x'.repeat(letters)
-        },
+        execute: () => 'x'.repeat(letters),
       }),
     ],
   })
@@ -88,10 +84,17 @@ describe.concurrent('sizes', () => {
     })
   })
 
-  test('inputs that are too large together are scheduled in several turns', async () => {
+  test('inputs that are too large together', async () => {
     const context = { size: 1.5 * MEGABYTE, tasks: 6 }
     const run = await app.runs.start(asking, 'go', { runId: 'together', context })
     const { state } = await run.result()
     expect(state.plugins['asking']).toEqual({ counts: Array.from({ length: 6 }, () => 1.5 * MEGABYTE + 2) })
+  })
+
+  test('many inputs, none of which is large', async () => {
+    const context = { size: 60_000, tasks: 80 }
+    const run = await app.runs.start(asking, 'go', { runId: 'many-inputs', context })
+    const { state } = await run.result()
+    expect(state.plugins['asking']).toEqual({ counts: Array.from({ length: 80 }, () => 60_002) })
   })
 })

@@ -4,11 +4,12 @@
  */
 import { createRequire } from 'node:module'
 import type { WorkflowContext } from '@dapr/dapr'
-import { WorkflowContext as Context } from '@dapr/dapr'
+import { WorkflowContext as Context, DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Tasks } from '../../../src/plugins/dapr/bridge.ts'
 import { bridge } from '../../../src/plugins/dapr/bridge.ts'
+import { innerWorkerOf } from '../../../src/plugins/dapr/runtime.ts'
 import type { Action, Event } from './support/executor.ts'
 import { completed, Execution, failed, fired, quiet, raised } from './support/executor.ts'
 
@@ -176,4 +177,34 @@ test('the SDK has the parts that are not public and that the plugin uses', () =>
   const inner = new RuntimeOrchestrationContext('one')
   expect(typeof inner.setFailed).toBe('function')
   expect(inner._pendingActions).toEqual({})
+  const at = { daprHost: '127.0.0.1', daprPort: '1' }
+  const worker = innerWorkerOf(new WorkflowRuntime(at))
+  expect(worker).toMatchObject({ _isRunning: false, _responseStream: null, _stub: null })
+  expect(worker).toHaveProperty('_grpcChannelOptions')
+  expect(worker._executeOrchestrator).toBeTypeOf('function')
+  expect(worker.logger?.logService?.info).toBeTypeOf('function')
+  const { _innerClient } = new DaprWorkflowClient(at) as unknown as { _innerClient: typeof worker }
+  expect(_innerClient.logger?.logService?.info).toBeTypeOf('function')
+})
+
+test('so many bytes are handed over in one turn, and the rest in the next', async () => {
+  const seen: number[] = []
+  const execution = new Execution(
+    workflowOf(async (tasks) => {
+      await Promise.all(
+        [1, 2, 3, 4, 5].map(async (number) => {
+          while (!tasks.hasRoom(1_000_000)) await tasks.timer(1)
+          seen.push(number)
+          return tasks.activity('work', { number })
+        }),
+      )
+      return tasks.spent
+    }),
+  )
+  await execution.turn([])
+  expect(seen).toEqual([1, 2, 3])
+  expect(execution.open.map(({ kind }) => kind)).toEqual(['activity', 'activity', 'activity', 'timer', 'timer'])
+  await execution.turn([fired(4), fired(5)])
+  await execution.turn([1, 2, 3, 6, 7].map((id) => completed(id, 'x')))
+  expect(execution.result).toEqual({ output: { activities: 5, bytes: 5_000_000 } })
 })

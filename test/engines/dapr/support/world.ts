@@ -34,6 +34,8 @@ export interface WorkOptions {
   readonly log?: (line: string) => void
 }
 
+const SILENT = { error: () => {}, warn: () => {} }
+
 export async function daprWorld(): Promise<DaprWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-dapr-'))
   const cluster = await startCluster(folder)
@@ -63,11 +65,11 @@ function appWorld(daprd: DaprApp, options: DaprRunsOptions): AppWorld {
     client,
     workflows,
     runs: daprRuns(client, { workflows, ...options }),
-    work(agents, { register, log = () => {}, ...rest } = {}) {
+    work(agents, { register, log, logger = log ? undefined : SILENT, ...rest } = {}) {
       const runtime = new WorkflowRuntime(at)
-      registerAgents(runtime, agents, { client, ...rest })
+      registerAgents(runtime, agents, { client, ...(logger && { logger }), ...rest })
       register?.(runtime)
-      const supervisor = superviseRuntime(runtime, { log, interval: 100 })
+      const supervisor = superviseRuntime(runtime, { ...(log && { log }), interval: 100 })
       supervisors.push(supervisor)
       return supervisor
     },
