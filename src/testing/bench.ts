@@ -38,14 +38,17 @@ export class Bench {
   readonly engine: EngineUnderTest
   readonly world: WorldControl
   readonly supports: Supports
+  /** Milliseconds in which a dead process's run is taken up. */
+  readonly takeOver: number
   readonly #processes: BenchProcess[] = []
   readonly #failed: unknown[] = []
   #awaited: string | undefined
 
-  constructor(engine: EngineUnderTest, world: WorldControl, supports: Supports) {
+  constructor(engine: EngineUnderTest, world: WorldControl, supports: Supports, takeOver = 400) {
     this.engine = engine
     this.world = { ...world, reached: (point, times) => this.#reached(world, point, times) }
     this.supports = supports
+    this.takeOver = takeOver
   }
 
   /** A new process on the engine's storage, with an agent of the kit. */

@@ -25,6 +25,11 @@ export interface ConformanceOptions {
   readonly world?: () => WorldControl
   /** Milliseconds that a case may take. Default: 30,000. */
   readonly timeout?: number
+  /**
+   * Milliseconds in which the engine notices that a process died, and another has its runs: a timer of the cases is longer
+   * than that. Default: 400.
+   */
+  readonly takeOver?: number
 }
 
 export interface ConformanceCase {
@@ -86,7 +91,7 @@ async function runCase(definition: CaseDefinition, options: ConformanceOptions):
   if (!durability) throw notDurable(plugin)
   checkClaims(durability.supports)
   const skip = skipOf(definition, { ...options, supports: durability.supports })
-  const bench = new Bench(engine, world, durability.supports)
+  const bench = new Bench(engine, world, durability.supports, options.takeOver)
   try {
     if (skip !== undefined) {
       throw new HoldfastError({ code: 'UNSUPPORTED', message: `'${definition.name}' is not for this plugin: ${skip}` })

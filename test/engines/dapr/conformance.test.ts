@@ -19,6 +19,8 @@ afterAll(() => world.close())
 const cases = durabilityConformance({
   create: async () => daprUnderTest(await world.cluster.app(`case-${randomUUID().slice(0, 8)}`)),
   supports: daprDurabilityPlugin().durability?.supports ?? {},
+  // Half a second by itself; more where others use the machine, too.
+  takeOver: 5_000,
   timeout: 240_000,
 })
 
