@@ -27,6 +27,11 @@ export interface ServiceError {
   readonly ErrorData?: string | undefined
 }
 
+/** As one of ours, where it was. */
+export function ownError(error: ServiceError | undefined): ErrorJson | undefined {
+  return parse(error?.ErrorData)
+}
+
 export function failureOf(runId: string, error: ServiceError | undefined): HoldfastError {
   const own = parse(error?.ErrorData)
   if (own) return errorFromJson(own)
@@ -56,6 +61,11 @@ const HELD: ReadonlySet<string> = new Set([
   'MODEL_UNKNOWN',
   'TASK_UNKNOWN',
 ])
+
+/** Of those, the ones that stay until somebody deploys something: another invocation of the same code meets them again. */
+export function isBlocked({ code }: HoldfastError): boolean {
+  return code === 'DIVERGED' || code === 'STEP_NOT_RECORDED'
+}
 
 export function isHeld(error: unknown): error is HoldfastError {
   return isHoldfastError(error) && HELD.has(error.code)

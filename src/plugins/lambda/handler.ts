@@ -3,7 +3,8 @@ import type { DurableExecutionConfig, DurableLambdaHandler } from '@aws/durable-
 import { withDurableExecution } from '@aws/durable-execution-sdk-js'
 import type { AgentPlugin, RunnableAgent, RunResult, RunState } from '../../index.ts'
 import { HoldfastError } from '../../index.ts'
-import { AgentRunFailure, isHeld } from './failures.ts'
+import { AgentRunFailure, isBlocked, isHeld } from './failures.ts'
+import { holdRun } from './hold.ts'
 import { hosts } from './host.ts'
 import type { LambdaOptions } from './options.ts'
 import { lambdaDurabilityPlugin } from './plugin.ts'
@@ -23,8 +24,8 @@ export type HandlerAgent = RunnableAgent | ((event: AgentRunEvent) => RunnableAg
  * `export const handler = lambdaAgentHandler(travel)`: the handler of a durable function whose executions are runs of the
  * agent. An agent without a durability plugin is given `lambdaDurabilityPlugin(options)`.
  *
- * A run that can't go on here (it diverged, or a tool of it is not in this deploy) fails its invocation and not its
- * execution: what is recorded stays, and the service invokes again.
+ * A run that can't go on here (it diverged, or a tool of it is not in this deploy) is held: what is recorded stays, and the
+ * service invokes again, until a deploy can go on with it.
  */
 export function lambdaAgentHandler(agent: HandlerAgent, options: LambdaHandlerOptions = {}): DurableLambdaHandler {
   const { durable, ...own } = options
@@ -40,11 +41,13 @@ export function lambdaAgentHandler(agent: HandlerAgent, options: LambdaHandlerOp
       }
     }, config)
     const output = await handler(event, context).finally(close)
-    if (held) throw held
     if (output.Status === 'FAILED' && output.Error.ErrorType === 'NonDeterministicExecutionError') {
-      throw diverged(output.Error.ErrorMessage ?? '')
+      held = diverged(output.Error.ErrorMessage ?? '')
     }
-    return output
+    if (!held) return output
+    const pending = isBlocked(held) ? await holdRun(held, event, context, durable) : undefined
+    if (!pending) throw held
+    return pending
   }
 }
 

@@ -3,6 +3,8 @@ import type { Event, LambdaClient } from '@aws-sdk/client-lambda'
 import { GetDurableExecutionHistoryCommand } from '@aws-sdk/client-lambda'
 import type { ErrorJson, OpenWait, PayloadStore, WaitInput } from '../../index.ts'
 import { errorToJson, HoldfastError } from '../../index.ts'
+import { ownError } from './failures.ts'
+import { HELD } from './protocol.ts'
 import { unpack } from './records.ts'
 import type { OpenedRecord } from './waits.ts'
 
@@ -17,7 +19,7 @@ export interface RunHistory {
   readonly waits: readonly KnownWait[]
   /** Names of callbacks that are open and not yet told of. */
   readonly opening: readonly string[]
-  /** What this deploy lacks, or why the last invocation failed. */
+  /** Why the run is held, what this deploy lacks, or why the last invocation failed. */
   readonly failure?: ErrorJson
 }
 
@@ -30,6 +32,7 @@ export async function readHistory(
   const opened = new Map<string, OpenedRecord>()
   const unknown = new Map<string, ErrorJson>()
   let failure: ErrorJson | undefined
+  let held: ErrorJson | undefined
   let ended = false
   for await (const event of eventsOf(client, arn)) {
     const { Id = '', Name: name = '' } = event
@@ -41,12 +44,15 @@ export async function readHistory(
     const record = openedOf(event)
     if (record) opened.set(record.callbackId, record)
     if (event.EventType === 'InvocationCompleted') failure = failureOf(event)
-    const blocking = unknownOf(event)
-    if (blocking) unknown.set(Id, blocking)
+    // What was held goes on: something else happens.
+    if (name !== HELD && !event.EventType?.startsWith('Invocation')) held = undefined
+    const blocking = blockingOf(event)
+    if (blocking && name === HELD) held = blocking
+    else if (blocking) unknown.set(Id, blocking)
     if (event.EventType === 'StepSucceeded') unknown.delete(Id)
   }
   const [blocking] = unknown.values()
-  failure = blocking ?? failure
+  failure = held ?? blocking ?? failure
   const known = [...callbacks.values()]
   const waits: KnownWait[] = []
   for (const { waitId, callbackId, input } of opened.values()) {
@@ -95,10 +101,13 @@ function openedOf({ EventType, Name = '', StepSucceededDetails, StepFailedDetail
   }
 }
 
-/** A step that the function does not know, and that is tried again. */
-function unknownOf({ EventType, StepFailedDetails }: Event): ErrorJson | undefined {
-  const { ErrorType: code, ErrorMessage: message = '' } = StepFailedDetails?.Error?.Payload ?? {}
+/** Why a step is tried again that this deploy can't do. */
+function blockingOf({ EventType, StepFailedDetails }: Event): ErrorJson | undefined {
   if (EventType !== 'StepFailed' || !StepFailedDetails?.RetryDetails) return undefined
+  const error = StepFailedDetails.Error?.Payload
+  const own = ownError(error)
+  if (own) return own
+  const { ErrorType: code, ErrorMessage: message = '' } = error ?? {}
   if (code !== 'TOOL_UNKNOWN' && code !== 'MODEL_UNKNOWN' && code !== 'TASK_UNKNOWN') return undefined
   return { code, kind: 'retryable', message }
 }

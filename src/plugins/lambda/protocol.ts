@@ -40,6 +40,9 @@ export const MAX_OPERATIONS = 3_000
 export const SPARE_FOR_TURN = 0.05
 export const SPARE_FOR_STEP = 0.01
 
+/** The step of a run that is held. */
+export const HELD = 'held'
+
 /** The step that tells of a wait, and keeps what it is about. */
 export function openedName(waitId: string): string {
   return `${waitId}/opened`

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DurableExecutionClient } from '@aws/durable-execution-sdk-js'
 import { DurableExecutionApiClient } from '@aws/durable-execution-sdk-js'
 import type { AgentPlugin, AgentRuns, RunInput, RunOptions, RunResult } from 'holdfast'
-import { memoryStreams } from 'holdfast'
+import { errorFromJson, memoryStreams } from 'holdfast'
 import type { CancelRequest, CancelStore, LambdaOptions } from 'holdfast/lambda'
 import { lambdaAgentHandler, lambdaDurabilityPlugin } from 'holdfast/lambda'
 import type { EngineUnderTest, TestAgent } from 'holdfast/testing'
@@ -38,7 +38,7 @@ class Process {
       (JSON.parse(job.event) as JobEvent).InitialExecutionState.Operations[0]?.ExecutionDetails.InputPayload ?? '{}',
     ) as { readonly runId: string }
     const handler = lambdaAgentHandler(this.#durable(this.agent as TestAgent), {
-      durable: { durableExecutionClient: this.#transport() },
+      durable: { durableExecutionClient: this.#transport(runId) },
     })
     try {
       const output = await handler(JSON.parse(job.event), lambdaContext(job.id, '', job.deadline) as never)
@@ -58,7 +58,7 @@ class Process {
     return { ...agent, plugins: agent.definition.plugins }
   }
 
-  #transport(): DurableExecutionClient {
+  #transport(runId: string): DurableExecutionClient {
     const real = new DurableExecutionApiClient(this.#world.client)
     const whileAlive = async <T>(ask: () => Promise<T>): Promise<T> => {
       if (!this.alive) return new Promise<T>(() => {})
@@ -66,7 +66,13 @@ class Process {
       return this.alive ? answer : new Promise<T>(() => {})
     }
     return {
-      checkpoint: (given, logger) => whileAlive(() => real.checkpoint(given, logger)),
+      checkpoint: async (given, logger) => {
+        const answer = await whileAlive(() => real.checkpoint(given, logger))
+        // A run that is held does not fail its invocation.
+        const held = given.Updates?.find(({ Name, Action }) => Name === 'held' && Action === 'RETRY')
+        if (held) this.#failures.set(runId, errorFromJson(JSON.parse(held.Error?.ErrorData ?? '')))
+        return answer
+      },
       getExecutionState: (given, logger) => whileAlive(() => real.getExecutionState(given, logger)),
     }
   }
