@@ -8,12 +8,13 @@ import {
   fingerprint,
   HoldfastError,
   isHoldfastError,
+  recordWithin,
 } from '../../index.ts'
 import type { Json } from '../../index.ts'
 import { Conversations, conversationOf } from './conversations.ts'
 import { onStopHere, pinnedHere } from './here.ts'
 import type { CancelRow, Pinned, RunRow, RunTomb, StepCall, StepReply } from './protocol.ts'
-import { cancelKey, INLINE, MAX_OUTPUT, PROTOCOL, recordKey, runKey, sizeOf, startedKey } from './protocol.ts'
+import { cancelKey, INLINE, MAX_OUTPUT, PROTOCOL, recordKey, runKey, startedKey } from './protocol.ts'
 import type { RunRows } from './run-rows.ts'
 import type { WorkerAgent } from './workflow.ts'
 
@@ -74,7 +75,8 @@ export class StepActivities {
     try {
       await look()
       if (cancelled) return { cancelled }
-      return await this.#replyWith(call, fitting(call, await this.#execute(call, stop.signal)))
+      const record = await this.#execute(call, stop.signal)
+      return await this.#replyWith(call, recordWithin(call.step, record, MAX_OUTPUT))
     } catch (error) {
       if (stop.signal.aborted) return { cancelled: cancelled ?? {} }
       const json = errorToJson(error, 'ENGINE_UNAVAILABLE')
@@ -152,21 +154,6 @@ function named(spec: AgentSpec, name: string, of: string): AgentSpec | undefined
     if (found) return found
   }
   return undefined
-}
-
-/** A record that Dapr takes. What was done is not denied: a model that is told of a failure would do it again. */
-function fitting({ step }: StepCall, record: StepRecord): StepRecord {
-  const size = sizeOf(record)
-  if (size <= MAX_OUTPUT) return record
-  const ran = record.error === undefined
-  const what = ran ? 'was done, and what it gave' : 'failed, and its error'
-  const error: ErrorJson = {
-    code: 'PAYLOAD_TOO_LARGE',
-    kind: 'terminal',
-    message: `step ${step.id} ${what} has ${size} bytes of JSON, and ${MAX_OUTPUT} are taken: give a reference in its place.`,
-    details: { step: step.id, ran, size, limit: MAX_OUTPUT },
-  }
-  return { of: record.of, error }
 }
 
 function unknownOutcome(id: string): ErrorJson {

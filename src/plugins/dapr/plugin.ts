@@ -3,6 +3,7 @@ import type { AgentPlugin, StepDescriptor } from '../../index.ts'
 import { durable } from '../../index.ts'
 import { dispatch } from './dispatch.ts'
 import { currentHost } from './host.ts'
+import { MAX_OUTPUT } from './protocol.ts'
 import { waitFor } from './waits.ts'
 
 /**
@@ -18,7 +19,7 @@ export function daprDurabilityPlugin(): AgentPlugin {
     durability: {
       engine: 'dapr',
       dispatch: 'name',
-      supports: { waits: true, timers: true, cancelRunning: true, once: true, retries: true },
+      supports: { waits: true, timers: true, cancelRunning: true, once: true, retries: true, recordBytes: MAX_OUTPUT },
       isReplaying: () => currentHost().isReplaying,
       currentRunId: () => currentHost().context.getWorkflowInstanceId(),
     },
