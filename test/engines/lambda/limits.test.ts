@@ -307,7 +307,13 @@ test('a deploy that asks for other steps holds the run, which goes on after a ro
     },
     { durable: { client: world.client } },
   )
-  const { runs } = world.serve(handler as never)
+  const failures: unknown[] = []
+  const { runs } = world.serve((event, context) =>
+    handler(event as never, context).catch((error: unknown) => {
+      failures.push(error)
+      throw error
+    }),
+  )
   const run = await runs.start(deploy(), 'go', { runId: 'diverges' })
   const waitId = '1/tool/0/work/approval'
   while ((await run.status()).status !== 'waiting') await new Promise((resolve) => setTimeout(resolve, 10))
@@ -317,6 +323,7 @@ test('a deploy that asks for other steps holds the run, which goes on after a ro
   // More often than the service invokes what fails.
   while (invocations < before + 20) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(await run.status()).toMatchObject({ status: 'blocked', error: { code: 'DIVERGED' } })
+  expect(failures).toEqual([])
   isDeployed = false
   expect((await run.result()).status).toBe('completed')
   expect(await run.status()).toEqual({ runId: 'diverges', agent: 'worker', status: 'completed', waits: [] })
