@@ -1,7 +1,7 @@
 /** What is measured: an agent that does nothing but talk and look, and the same as a workflow of bare activities. */
 import type { Task, WorkflowContext } from '@dapr/dapr'
-import { Agent, tool } from 'holdfast'
-import { call, scriptedModel, text } from 'holdfast/testing'
+import { Agent, tool } from '../../src/index.ts'
+import { call, calls, scriptedModel, text } from '../../src/testing/index.ts'
 
 export function words(letters: number): string {
   return 'word '.repeat(letters / 5)
@@ -11,7 +11,9 @@ export function words(letters: number): string {
 export function talker(turns: number, letters: number): Agent {
   return new Agent({
     name: `talker-${turns}-${letters}`,
-    model: scriptedModel((_, turn) => (turn < turns ? [text(words(letters)), call('look', { turn })] : text('the end')) as never),
+    model: scriptedModel((_, turn) =>
+      turn < turns ? calls(text(words(letters)), call('look', { turn })) : text('the end'),
+    ),
     tools: [
       tool({ name: 'look', input: { type: 'object' }, execute: (input) => `${JSON.stringify(input)} ${words(letters)}` }),
     ],

@@ -1,8 +1,8 @@
 /** A worker that is killed: its tool says when it begins, and takes for ever in the first of them. `node worker.ts <port> <first>` */
 import { CommunicationProtocolEnum, DaprClient, WorkflowRuntime } from '@dapr/dapr'
-import { Agent, tool } from 'holdfast'
-import { registerAgents, superviseRuntime } from 'holdfast/dapr'
-import { call, scriptedModel, text } from 'holdfast/testing'
+import { Agent, tool } from '../../src/index.ts'
+import { registerAgents, superviseRuntime } from '../../src/plugins/dapr/index.ts'
+import { call, scriptedModel, text } from '../../src/testing/index.ts'
 
 const [daprPort = '', first] = process.argv.slice(2)
 

@@ -6,11 +6,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startCluster } from '../../tools/dapr/cluster.mjs'
+import type { DaprCluster } from '../../tools/dapr/cluster.mjs'
+import { listeningApp, startCluster } from '../../tools/dapr/cluster.mjs'
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-dapr-demo-'))
-const cluster = await startCluster(folder)
-const daprd = await cluster.app('travel')
+// One that listens already, as under `dapr run`, or else one of our own.
+const listening = await listeningApp()
+const cluster = listening ? undefined : await startCluster(folder)
+const daprd = listening ?? (await (cluster as DaprCluster).app('travel'))
+const runId = `trip-${process.pid}`
 console.log(`daprd is at ${daprd.host}:${daprd.grpcPort}`)
 
 function run(script: string, ...args: string[]): ChildProcess {
@@ -31,14 +35,14 @@ async function startWorker(): Promise<ChildProcess> {
 let worker: ChildProcess | undefined
 try {
   worker = await startWorker()
-  await once(run('start.ts', 'trip-42'), 'exit')
+  await once(run('start.ts', runId), 'exit')
   await new Promise((resolve) => setTimeout(resolve, 1_500))
   console.log(`worker ${worker.pid} is killed, in the middle of its search`)
   worker.kill('SIGKILL')
   worker = await startWorker()
-  await once(run('approve.ts', 'trip-42'), 'exit')
+  await once(run('approve.ts', runId), 'exit')
 } finally {
   worker?.kill('SIGKILL')
-  await cluster.stop()
+  await cluster?.stop()
   rmSync(folder, { recursive: true, force: true })
 }

@@ -36,5 +36,6 @@ export interface DaprCluster {
   stop(): Promise<void>
 }
 
+export function listeningApp(): Promise<Pick<DaprApp, 'id' | 'host' | 'grpcPort' | 'httpPort'> | undefined>
 export function startCluster(folder: string): Promise<DaprCluster>
 export function freePort(): Promise<number>

@@ -44,6 +44,20 @@ export async function startCluster(folder) {
   }
 }
 
+/**
+ * The daprd that this process was started beside, by `dapr run` or by somebody who sets `DAPR_GRPC_PORT` and `DAPR_HTTP_PORT`
+ * as that does: `undefined` where there is none. It is not ours to end.
+ */
+export async function listeningApp() {
+  const { DAPR_GRPC_PORT: grpcPort, DAPR_HTTP_PORT: httpPort, APP_ID: id = 'listening' } = process.env
+  if (!grpcPort || !httpPort) return undefined
+  const response = await fetch(`http://${HOST}:${httpPort}/v1.0/healthz`).catch(() => undefined)
+  if (response?.status !== 204) {
+    throw new Error(`dapr: DAPR_GRPC_PORT and DAPR_HTTP_PORT are set, and no healthy daprd listens at ${HOST}:${httpPort}.`)
+  }
+  return { id, host: HOST, grpcPort: Number(grpcPort), httpPort: Number(httpPort) }
+}
+
 async function createApp(binary, folder, id, options, { placementPort, schedulerPort }) {
   const { maxBodySize = '64Mi' } = options
   const home = join(folder, id)

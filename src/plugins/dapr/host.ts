@@ -208,7 +208,8 @@ export class WorkflowHost {
   }
 }
 
-const records = new Recent<StepRecord>()
+/** Those that were read last: each may be large. */
+const records = new Recent<StepRecord>(50)
 
 async function readRecord(rows: RunRows, key: string, pages: number): Promise<StepRecord> {
   const known = records.get(key)

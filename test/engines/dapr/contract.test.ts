@@ -18,7 +18,7 @@ let app: AppWorld
 
 beforeAll(async () => {
   world = await daprWorld()
-  app = await world.app()
+  app = await world.anyApp()
   app.work([createContractAgent({ effects })])
 })
 
@@ -42,10 +42,11 @@ async function inMemory(runId: string): Promise<unknown> {
 }
 
 test('the same result as without an engine, and nothing is done twice', async () => {
-  const expected = await inMemory('trip-1')
+  const runId = `trip-${process.pid}`
+  const expected = await inMemory(runId)
   const expectedEffects = effectsDone()
   writeFileSync(effects, '')
-  const run = await app.runs.start(createContractAgent({ effects }), INPUT, { runId: 'trip-1' })
+  const run = await app.runs.start(createContractAgent({ effects }), INPUT, { runId })
   await expect.poll(async () => (await run.status()).status, { timeout: 20_000 }).toBe('waiting')
   const status = await run.status()
   expect(status.waits.map(({ id }) => id)).toEqual([APPROVAL])

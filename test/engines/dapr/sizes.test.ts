@@ -1,5 +1,6 @@
 /** Sizes: what Dapr would hang at is refused at once, and what can go another way does. On a daprd with its own limits. */
 import { Agent, tool } from 'holdfast'
+import { call, calls, scriptedModel, text } from 'holdfast/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readerModel } from '../../support/reader-model.ts'
 import type { AppWorld, DaprWorld } from './support/world.ts'
@@ -43,10 +44,22 @@ const asking = agentOf('asking', 1, 10).use({
   },
 })
 
+const TURNS = 200
+
+/** 4 KB in each turn. */
+const talker = new Agent({
+  name: 'talker',
+  model: scriptedModel((_, turn) =>
+    turn < TURNS ? calls(text('x'.repeat(2_000)), call('look', { turn })) : text(`${TURNS} turns`),
+  ),
+  tools: [tool({ name: 'look', input: ANY, execute: () => 'y'.repeat(2_000) })],
+  limits: { turns: TURNS },
+})
+
 beforeAll(async () => {
   world = await daprWorld()
   app = await world.app({ maxBodySize: '4Mi' })
-  app.work([large, many, asking])
+  app.work([large, many, asking, talker])
 })
 
 afterAll(() => world.close())
@@ -89,6 +102,13 @@ describe.concurrent('sizes', () => {
     const run = await app.runs.start(asking, 'go', { runId: 'together', context })
     const { state } = await run.result()
     expect(state.plugins['asking']).toEqual({ counts: Array.from({ length: 6 }, () => 1.5 * MEGABYTE + 2) })
+  })
+
+  test('a conversation of 200 turns', async () => {
+    const run = await app.runs.start(talker, 'go', { runId: 'talk' })
+    const result = await run.result()
+    expect(result).toMatchObject({ status: 'completed', text: '200 turns', turns: TURNS })
+    expect(JSON.stringify(result.messages).length).toBeGreaterThan(800_000)
   })
 
   test('many inputs, none of which is large', async () => {

@@ -9,13 +9,15 @@ import type { AgentRuns } from 'holdfast'
 import type { DaprRunsOptions, RegisterOptions, Supervisor, WorkerAgent } from '../../../../src/plugins/dapr/index.ts'
 import { daprRuns, registerAgents, superviseRuntime } from '../../../../src/plugins/dapr/index.ts'
 import type { AppOptions, DaprApp, DaprCluster } from '../../../../tools/dapr/cluster.mjs'
-import { startCluster } from '../../../../tools/dapr/cluster.mjs'
+import { listeningApp, startCluster } from '../../../../tools/dapr/cluster.mjs'
 import { clientOf } from './client.ts'
 
 export interface DaprWorld {
   readonly cluster: DaprCluster
   /** An app of its own, which shares nothing with others. */
   app(options?: AppOptions & DaprRunsOptions): Promise<AppWorld>
+  /** One that listens already, or else one of its own: for tests that only use it. */
+  anyApp(): Promise<AppWorld>
   close(): Promise<void>
 }
 
@@ -40,12 +42,18 @@ export async function daprWorld(): Promise<DaprWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-dapr-'))
   const cluster = await startCluster(folder)
   const apps: AppWorld[] = []
+  const add = (app: AppWorld): AppWorld => {
+    apps.push(app)
+    return app
+  }
+  const ownApp = async (options: AppOptions & DaprRunsOptions = {}): Promise<AppWorld> =>
+    add(appWorld(await cluster.app(`app-${randomUUID().slice(0, 8)}`, options), options))
   return {
     cluster,
-    async app(options = {}) {
-      const app = appWorld(await cluster.app(`app-${randomUUID().slice(0, 8)}`, options), options)
-      apps.push(app)
-      return app
+    app: ownApp,
+    async anyApp() {
+      const listening = await listeningApp()
+      return listening ? add(appWorld({ ...listening, kill: async () => {} } as DaprApp, {})) : ownApp()
     },
     async close() {
       await Promise.all(apps.map((app) => app.close()))
