@@ -1,11 +1,13 @@
 // node --conditions=holdfast-source scripts/conformance-table.mjs [--update]: runs the conformance kit on our plugins and
-// compares what comes out with the table in README.md, between its markers. With --update, writes it there.
+// compares what comes out with the table in README.md, between its markers. With --update, writes it there. What engines
+// outside of Node do stands in test/engines/*/conformance.json, which their suites write and hold.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { conformanceAgent, createWorld, durabilityConformance, formatMarkdown, runConformance } from 'holdfast/testing'
 import { create as map } from '../test/testing/support/map-module.ts'
 import { create as sqlite } from '../test/conformance/support/sqlite-engine.ts'
 
 const PLUGINS = { SQLite: sqlite, 'Map (40 lines)': map }
+const ENGINES = { Temporal: 'temporal', Lambda: 'lambda', Dapr: 'dapr' }
 const START = '<!-- conformance:start -->'
 const END = '<!-- conformance:end -->'
 
@@ -20,8 +22,12 @@ async function reportOn([plugin, create]) {
   return runConformance(durabilityConformance({ create, supports, timeout: 120_000 }), { plugin, supports, onResult })
 }
 
-const reports = []
-for (const entry of Object.entries(PLUGINS)) reports.push(await reportOn(entry))
+function keptReport([plugin, engine]) {
+  return { plugin, results: JSON.parse(readFileSync(`test/engines/${engine}/conformance.json`, 'utf8')), ok: true }
+}
+
+const [main, ...others] = await Array.fromAsync(Object.entries(PLUGINS), reportOn)
+const reports = [main, ...Object.entries(ENGINES).map(keptReport), ...others]
 const readme = readFileSync('README.md', 'utf8')
 const [before, rest] = readme.split(START)
 const after = rest?.split(END)[1]

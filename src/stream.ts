@@ -30,7 +30,7 @@ export interface StreamPosition {
 
 /** Where chunks go and are read from. */
 export interface StreamSink {
-  /** Keeps the order; resolves when a reader can see the chunks. Publishing a chunk twice keeps one. */
+  /** Keeps the order; resolves when the chunks are taken: readers see them soon after. Publishing a chunk twice keeps one. */
   publish(chunks: readonly StreamChunk[]): Promise<void>
   /** From the cursor (or the start) on; ends when the run ends or `signal` aborts. */
   read(runId: string, cursor?: string, signal?: AbortSignal): AsyncIterable<StreamChunk>

@@ -2,7 +2,8 @@
 import { durabilityConformance } from 'holdfast/testing'
 import { lambdaDurabilityPlugin } from 'holdfast/lambda'
 import { memoryStreams } from 'holdfast'
-import { afterAll, beforeAll, test } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
+import { testCases } from '../support/kept-report.ts'
 import { EmulatorEngine, memoryCancels } from './support/engine.ts'
 import { LambdaWorld } from './support/world.ts'
 
@@ -21,4 +22,4 @@ const cases = durabilityConformance({
   timeout: 60_000,
 })
 
-for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run, 120_000)
+testCases('lambda', cases, { timeout: 120_000 })

@@ -1,7 +1,8 @@
 /** The conformance kit over Temporal. */
 import { durabilityConformance } from 'holdfast/testing'
-import { describe, test } from 'vitest'
+import { describe } from 'vitest'
 import { temporalDurabilityPlugin } from '../../../src/plugins/temporal/index.ts'
+import { testCases } from '../support/kept-report.ts'
 import { temporalUnderTest, temporalWorldOf } from './support/engine-under-test.ts'
 
 const supports = temporalDurabilityPlugin().durability?.supports ?? {}
@@ -14,6 +15,4 @@ const cases = durabilityConformance({
   timeout: 120_000,
 })
 
-describe.concurrent('the conformance kit', { timeout: 150_000 }, () => {
-  for (const { name, skip, run } of cases) test.skipIf(skip !== undefined)(name, run)
-})
+describe.concurrent('the conformance kit', () => testCases('temporal', cases, { timeout: 150_000 }))
