@@ -15,6 +15,7 @@ import { Conversations, conversationOf } from './conversations.ts'
 import { onStopHere, pinnedHere } from './here.ts'
 import type { CancelRow, Pinned, RunRow, RunTomb, StepCall, StepReply } from './protocol.ts'
 import { cancelKey, INLINE, MAX_OUTPUT, PROTOCOL, recordKey, runKey, startedKey } from './protocol.ts'
+import { Recent } from './recent.ts'
 import type { RunRows } from './run-rows.ts'
 import type { WorkerAgent } from './workflow.ts'
 
@@ -38,6 +39,8 @@ export class StepActivities {
   readonly #agents: ReadonlyMap<string, WorkerAgent>
   readonly #conversations: Conversations
   readonly #running = new Map<string, Promise<StepReply>>()
+  /** When it was last looked whether a run was cancelled. */
+  readonly #looked = new Recent<number>()
 
   constructor(rows: RunRows, options: ActivityOptions) {
     this.#rows = rows
@@ -67,13 +70,15 @@ export class StepActivities {
     const stop = new AbortController()
     let cancelled: CancelRow | undefined
     const look = async (): Promise<void> => {
+      this.#looked.set(nonce, Date.now())
       cancelled ??= await this.#rows.get<CancelRow>(cancelKey(nonce))
       if (cancelled) stop.abort()
     }
     const off = onStopHere(nonce, () => stop.abort())
     const timer = setInterval(() => void look().catch(() => {}), this.#options.cancelInterval)
     try {
-      await look()
+      // Of steps that follow each other at once not each looks.
+      if (call.look || Date.now() - (this.#looked.get(nonce) ?? 0) >= this.#options.cancelInterval) await look()
       if (cancelled) return { cancelled }
       const record = await this.#execute(call, stop.signal)
       return await this.#replyWith(call, recordWithin(call.step, record, MAX_OUTPUT))

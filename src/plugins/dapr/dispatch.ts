@@ -17,9 +17,9 @@ export async function dispatch(host: WorkflowHost, step: DurableStep, run: RunIn
   const execution = executionId(descriptor)
   const done = host.past.records.get(execution)
   if (done) return done
-  host.goesOn()
+  const isFirst = host.goesOn()
   if (descriptor.kind === 'model' && host.shouldLeave(run)) await host.leave()
-  const record = await execute(host, descriptor, run, execution)
+  const record = await execute(host, descriptor, run, { execution, isFirst })
   host.doings.records.set(execution, record)
   return record
 }

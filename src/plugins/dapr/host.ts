@@ -85,9 +85,11 @@ export class WorkflowHost {
     return this.#inPast || this.context.isReplaying()
   }
 
-  /** What is done now was not done by an earlier execution. */
-  goesOn(): void {
+  /** What is done now was not done by an earlier execution. Gives whether it is the first such thing. */
+  goesOn(): boolean {
+    const isFirst = this.#inPast
     this.#inPast = false
+    return isFirst
   }
 
   /** What came into the history. */

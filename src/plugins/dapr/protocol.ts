@@ -83,6 +83,8 @@ export interface StepCall {
   readonly heldInput?: number
   /** Bytes of JSON up to which the record is given as it is. Default: `INLINE`. */
   readonly inline?: number
+  /** Look whether the run was cancelled, however lately that was done: an event that came while it went on as a new execution is lost. */
+  readonly look?: true
   readonly attempt: number
 }
 

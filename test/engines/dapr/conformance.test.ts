@@ -21,11 +21,10 @@ const cases = durabilityConformance({
   supports: daprDurabilityPlugin().durability?.supports ?? {},
   // Half a second by itself; more where others use the machine, too.
   takeOver: 5_000,
-  timeout: 240_000,
+  timeout: 580_000,
 })
 
-/** Each death costs Dapr some seconds: for those with many there is the soak. */
-const isRun = (name: string): boolean =>
-  Boolean(process.env['HOLDFAST_SOAK']) || !(name.startsWith('crash everywhere') || name === 'a thousand steps')
+/** Each death costs Dapr a second or two, and this one dies more than a hundred times: it is for the soak. */
+const isRun = (name: string): boolean => Boolean(process.env['HOLDFAST_SOAK']) || name !== 'crash everywhere: approvals'
 
-describe.concurrent('the conformance kit', () => testCases('dapr', cases, { timeout: 260_000, isRun }))
+describe.concurrent('the conformance kit', () => testCases('dapr', cases, { timeout: 600_000, isRun }))
