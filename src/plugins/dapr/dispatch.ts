@@ -24,8 +24,13 @@ export async function dispatch(host: WorkflowHost, step: DurableStep, run: RunIn
   return record
 }
 
-async function execute(host: WorkflowHost, step: StepDescriptor, run: RunInfo, execution: string): Promise<StepRecord> {
-  const call = callOf(host, step, run, execution)
+async function execute(
+  host: WorkflowHost,
+  step: StepDescriptor,
+  run: RunInfo,
+  { execution, isFirst }: { readonly execution: string; readonly isFirst: boolean },
+): Promise<StepRecord> {
+  const call: StepCall = { ...callOf(host, step, run, execution), ...(isFirst && { look: true }) }
   const size = sizeOf(call)
   if (size > MAX_INPUT) return { of: fingerprint(step), error: tooLarge(step, size) }
   try {
