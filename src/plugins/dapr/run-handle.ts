@@ -25,8 +25,9 @@ export interface Look extends RunStatus {
   readonly state?: WorkflowState
 }
 
-/** Milliseconds between looks at a run whose end is waited for, and between attempts to wake one that is held. */
+/** Milliseconds between looks at a run whose end is waited for, less and less often, and between attempts to wake one that is held. */
 const LOOK = 50
+const LONGEST_LOOK = 500
 const WAKE = 5_000
 
 export class DaprRun implements RunHandle {
@@ -61,7 +62,8 @@ export class DaprRun implements RunHandle {
   }
 
   async result(): Promise<RunResult> {
-    for (let gone = 0; ; await pause(LOOK)) {
+    for (let gone = 0, between = LOOK; ; await pause(between)) {
+      between = Math.min(between * 1.1, LONGEST_LOOK)
       try {
         const { status, state, error } = await this.look()
         gone = 0
