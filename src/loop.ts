@@ -1,5 +1,5 @@
 /** The loop: interprets the machine. It has no clock, no randomness and no I/O of its own; all of that is in steps. */
-import { orAsBefore, prepare, runBatch } from './loop/batch.ts'
+import { prepareRun, runBatch } from './loop/batch.ts'
 import type { AgentDefinition } from './definition.ts'
 import { digest } from './digest.ts'
 import { errorToJson, HoldfastError, isEngineFailure, isHoldfastError, isSuspended, wrapError } from './errors.ts'
@@ -43,7 +43,7 @@ export async function invoke(frame: Frame, step: StepDescriptor<'agent'>): Promi
     else {
       frame.tell({ type: 'run-started' })
       const items = [{ step, body, event: 'BeforeInvocation' }] as const
-      const [slot] = (await orAsBefore(frame, () => prepare(frame, items))) as [Slot<'agent'>]
+      const [slot] = (await prepareRun(frame, items)) as [Slot<'agent'>]
       frame.state = { ...frame.state, begun: true }
       const output: Json = await slot.run()
       if (frame.state.status === 'running') {

@@ -104,10 +104,10 @@ async function attemptStep(
   }
   try {
     const output = await attemptScope.run(() => execute(attempt))
-    await publisher?.end()
+    if (publisher) await publisher.end()
     return output
   } catch (error) {
-    await publisher?.fail()
+    if (publisher) await publisher.fail()
     throw error
   } finally {
     off?.()

@@ -12,6 +12,7 @@ import { textOf } from '../message.ts'
 import type { ModelReply } from '../model.ts'
 import { callModel } from '../model.ts'
 import type { ModelRequest } from '../plugin.ts'
+import { isPromise } from '../promise.ts'
 import { validateWith } from '../schema.ts'
 import type { JsonSchema, ToolSpec } from '../spec.ts'
 import type { ModelInput, ModelOutput, ModelToolCall } from '../step-kinds.ts'
@@ -72,7 +73,10 @@ function showResultsOf({ tools }: AgentDefinition, message: ToolMessage): ToolMe
 
 async function judge(attempt: AttemptContext, reply: ModelReply, shown: readonly ToolSpec[]): Promise<ModelOutput> {
   const calls: ModelToolCall[] = []
-  for (const call of reply.calls) calls.push(await judgeCall(attempt, call, shown))
+  for (const call of reply.calls) {
+    const judged = judgeCall(attempt, call, shown)
+    calls.push(isPromise(judged) ? await judged : judged)
+  }
   const { message, finishReason, usage, warnings, providerMetadata, response } = reply
   return {
     message,
@@ -86,11 +90,11 @@ async function judge(attempt: AttemptContext, reply: ModelReply, shown: readonly
   }
 }
 
-async function judgeCall(
+function judgeCall(
   attempt: AttemptContext,
   call: ModelReply['calls'][number],
   shown: readonly ToolSpec[],
-): Promise<ModelToolCall> {
+): ModelToolCall | Promise<ModelToolCall> {
   const { toolCallId, toolName, input } = call
   const base = { toolCallId, toolName, input }
   const declared = shown.find(({ name }) => name === toolName)
@@ -106,17 +110,19 @@ async function judgeCall(
     if (problems.length > 0) return { ...base, invalid: problems.join('; ') }
     return { ...base, ...(declared.approval !== 'never' && { needsApproval: true }) }
   }
-  let parsed: unknown
-  try {
-    parsed = await parseInput(known, input)
-  } catch (error) {
-    return { ...base, invalid: (error as Error).message }
+  const invalid = (error: unknown): ModelToolCall => ({ ...base, invalid: (error as Error).message })
+  const judged = (needsApproval: boolean): ModelToolCall => ({ ...base, ...(needsApproval && { needsApproval }) })
+  const approve = (parsed: unknown): ModelToolCall | Promise<ModelToolCall> => {
+    const { runId, context = null } = attempt
+    if (declared.approval !== 'maybe') return judged(declared.approval === 'always')
+    return mustAsk(() => known.approval?.(parsed, { runId, context })).then(judged)
   }
-  const { runId, context = null } = attempt
-  const needsApproval =
-    declared.approval === 'always' ||
-    (declared.approval === 'maybe' && (await mustAsk(() => known.approval?.(parsed, { runId, context }))))
-  return { ...base, ...(needsApproval && { needsApproval }) }
+  try {
+    const parsed = parseInput(known, input)
+    return isPromise(parsed) ? parsed.then(approve, invalid) : approve(parsed)
+  } catch (error) {
+    return invalid(error)
+  }
 }
 
 /** Whoever can't say that no approval is needed has not said so: a person is asked, and the reply is not lost. */

@@ -7,13 +7,16 @@ import { runOwnCode } from './own-code.ts'
 import type { Json } from '../json.ts'
 import { toJson } from '../json.ts'
 import type { ExecutionRequest, ToolRequest } from '../plugin.ts'
+import { isPromise } from '../promise.ts'
+import type { Validation } from '../schema.ts'
 import { validateWith } from '../schema.ts'
 
-export async function executeTool(attempt: AttemptContext): Promise<Json> {
+export function executeTool(attempt: AttemptContext): Promise<Json> {
   const { definition, step } = attempt
   const { known, execute } = requireExecutable(definition, step.name)
   const run = async (input: Json): Promise<Json> => {
-    const parsed = await parseInput(known, input)
+    const given = parseInput(known, input)
+    const parsed = isPromise(given) ? await given : given
     try {
       const output = await runOwnCode('TOOL_FAILED', () => execute(parsed, toolContext(attempt)))
       return toJson(output ?? null, `step ${step.id}: the tool ran, but in its output`)
@@ -63,11 +66,15 @@ export function requireTool({ definition }: Pick<AttemptContext, 'definition'>, 
 }
 
 /**
- * A tool's input, as its schema makes it.
+ * A tool's input, as its schema makes it; a promise where the schema needs time.
  * @throws `TOOL_INPUT_INVALID`
  */
-export async function parseInput(known: Tool, input: Json): Promise<unknown> {
-  const result = await validateWith(known.schema, input)
+export function parseInput(known: Tool, input: Json): unknown {
+  const result = validateWith(known.schema, input)
+  return isPromise(result) ? result.then((later) => checked(known, later)) : checked(known, result)
+}
+
+function checked(known: Tool, result: Validation): unknown {
   if (result.ok) return result.value
   throw new HoldfastError({
     code: 'TOOL_INPUT_INVALID',

@@ -25,7 +25,7 @@ export class Asking implements Asks {
   readonly #pending: PendingWait[]
   readonly #asked = new Map<string, number>()
   /** Tasks one after the other, also where a hook does not await them: their order is part of the run. */
-  #tail: Promise<unknown> = Promise.resolve()
+  #tail: Promise<unknown> | undefined
   /** A hook asked something that nobody has answered yet: its step can't go on in this pass, whatever the hook caught. */
   unanswered = false
   #closed = false
@@ -77,7 +77,7 @@ export class Asking implements Asks {
       input: toJson(input ?? null, `task '${name}' of plugin '${plugin}'`),
       policy: { effect: 'repeatable' },
     }
-    const done = this.#tail.then(() => this.#runTask(descriptor))
+    const done = (this.#tail ?? Promise.resolve()).then(() => this.#runTask(descriptor))
     this.#tail = done.catch(() => {})
     return done
   }

@@ -5,13 +5,15 @@
  */
 import { type Approvable, approve } from './approve.ts'
 import { Asking } from './asking.ts'
+import type { HoldfastError } from '../errors.ts'
 import { isSuspended } from '../errors.ts'
 import type { HookName, StepOutcome } from '../hooks/events.ts'
 import type { Json } from '../json.ts'
+import { isPromise } from '../promise.ts'
 import { resolveUnknown } from './reconcile.ts'
 import type { Frame, ItemOutcome } from './run-context.ts'
 import { Slot } from './slot.ts'
-import { after, BEFORE, callBefore, hasAfter, outcomeOf, settle, valuesOf } from './stepping.ts'
+import { after, BEFORE, callBefore, failureOf, hasAfter, settle, valuesOf } from './stepping.ts'
 import type { Step, StepDescriptor } from '../step.ts'
 import type { StepKind } from '../step-kinds.ts'
 import type { PendingWait } from './waits.ts'
@@ -39,7 +41,8 @@ export async function runBatch<K extends StepKind>(
   items: readonly BatchItem<K>[],
   extra: (pending: PendingWait[]) => void = () => {},
 ): Promise<ItemOutcome<K>[]> {
-  return orAsBefore(frame, async () => {
+  const before = markOf(frame)
+  try {
     const slots = await prepare(frame, items, extra)
     const results = await settle(slots.map((slot, index) => () => inScope(slot, items[index] as BatchItem<K>)))
     for (const [index, result] of results.entries()) {
@@ -49,30 +52,45 @@ export async function runBatch<K extends StepKind>(
     const outcomes = valuesOf(results)
     for (const [index, slot] of slots.entries()) {
       if (!hasAfter(slot as unknown as Slot)) continue
-      outcomes[index] = await afterItem(slot, items[index] as BatchItem<K>, outcomes[index] as ItemOutcome<K>)
+      const item = items[index] as BatchItem<K>
+      let outcome = outcomes[index] as ItemOutcome<K>
+      while (outcome.status !== 'denied' && (await after(slot, outcome, item.call?.toolCallId))) {
+        outcome = await inScope(slot, item)
+      }
+      outcomes[index] = outcome
     }
     return outcomes
-  })
+  } catch (error) {
+    goBack(frame, before, error)
+    throw error
+  }
 }
 
-/** Where the work is suspended, what hooks left is undone: they will run again, on what they began with. */
-export async function orAsBefore<T>(frame: Frame, work: () => Promise<T>): Promise<T> {
-  const { state } = frame
-  const plugins = frame.copyPlugins()
+/** What hooks may leave their traces in: the plugins' JSON, and in the state that one asked to compact. */
+function markOf(frame: Frame): Pick<Frame, 'state'> & { readonly plugins: Record<string, Json> } {
+  return { state: frame.state, plugins: frame.copyPlugins() }
+}
+
+/** Where work was suspended, what hooks left is undone: they will run again, on what they began with. */
+function goBack(frame: Frame, { state, plugins }: ReturnType<typeof markOf>, error: unknown): void {
+  if (!isSuspended(error)) return
+  frame.restorePlugins(plugins)
+  frame.state = state
+}
+
+/** The hooks before a run, which has no batch of its own. */
+export async function prepareRun<K extends StepKind>(frame: Frame, items: readonly BatchItem<K>[]): Promise<Slot<K>[]> {
+  const before = markOf(frame)
   try {
-    return await work()
+    return await prepare(frame, items)
   } catch (error) {
-    if (isSuspended(error)) {
-      frame.restorePlugins(plugins)
-      // A hook may have asked to compact.
-      frame.state = state
-    }
+    goBack(frame, before, error)
     throw error
   }
 }
 
 /** Passes over the Before… hooks until nothing is left to be answered. Each pass begins with the plugins' JSON as it was before the first, and what hooks of waits made of it. */
-export async function prepare<K extends StepKind>(
+async function prepare<K extends StepKind>(
   frame: Frame,
   items: readonly BatchItem<K>[],
   extra: (pending: PendingWait[]) => void = () => {},
@@ -97,32 +115,26 @@ async function prepareItem<K extends StepKind>(
   pending: PendingWait[],
 ): Promise<Slot<K>> {
   const { step, call, body } = item
-  const slot = await Slot.open(frame, step, body ? { body: body as (step: Step) => Promise<Json> } : {})
+  const opened = Slot.open(frame, step, body ? { body: body as (step: Step) => Promise<Json> } : {})
+  const slot = isPromise(opened) ? await opened : opened
   const name = item.event ?? BEFORE[step.kind]
-  if (frame.bus.has(name) && !(await ask(slot, name, call?.toolCallId, pending))) return slot
+  if (frame.bus.has(name)) {
+    const asks = new Asking(frame, step.id, pending)
+    try {
+      await callBefore(slot, name, { asks, toolCallId: call?.toolCallId })
+      frame.checkCancelled()
+    } catch (error) {
+      // A suspension of another kind is the engine's: the hook has not had its way.
+      if (!isSuspended(error) || !asks.unanswered) throw error
+    } finally {
+      asks.close()
+    }
+    // A hook that caught the suspension is still one that waits for its answer.
+    if (asks.unanswered) return slot
+  }
   if (!call || slot.denied !== undefined || call.tool.approval === 'never') return slot
   await approve(frame, slot as unknown as Slot<'tool' | 'agent'>, call, pending)
   return slot
-}
-
-/** Call the Before… hooks; gives whether they have had their way: one that asked something new waits for its answer. */
-async function ask<K extends StepKind>(
-  slot: Slot<K>,
-  name: HookName,
-  toolCallId: string | undefined,
-  pending: PendingWait[],
-): Promise<boolean> {
-  const asks = new Asking(slot.frame, slot.descriptor.id, pending)
-  try {
-    await callBefore(slot, name, { asks, toolCallId })
-  } catch (error) {
-    // A suspension of another kind is the engine's.
-    if (!isSuspended(error) || !asks.unanswered) throw error
-  } finally {
-    asks.close()
-  }
-  // A hook that caught the suspension is still one that waits.
-  return !asks.unanswered
 }
 
 function inScope<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {
@@ -132,19 +144,12 @@ function inScope<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise
 }
 
 async function runItem<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {
-  const outcome = await outcomeOf(slot)
-  if (outcome.status === 'ok' || outcome.error.code !== 'OUTCOME_UNKNOWN' || !item.call) return outcome
-  return resolveUnknown(slot as unknown as Slot<'tool'>, item.call, outcome.error) as Promise<StepOutcome<K>>
-}
-
-async function afterItem<K extends StepKind>(
-  slot: Slot<K>,
-  item: BatchItem<K>,
-  first: ItemOutcome<K>,
-): Promise<ItemOutcome<K>> {
-  let outcome = first
-  while (outcome.status !== 'denied' && (await after(slot, outcome, item.call?.toolCallId))) {
-    outcome = await inScope(slot, item)
+  let failure: HoldfastError
+  try {
+    return { status: 'ok', output: await slot.run() }
+  } catch (error) {
+    failure = failureOf(slot, error)
   }
-  return outcome
+  if (failure.code !== 'OUTCOME_UNKNOWN' || !item.call) return { status: 'error', error: failure }
+  return (await resolveUnknown(slot as unknown as Slot<'tool'>, item.call, failure)) as StepOutcome<K>
 }

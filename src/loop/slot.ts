@@ -108,7 +108,9 @@ export class Slot<K extends StepKind = StepKind> {
     if (!hook) throw noPlace(engine, descriptor)
     const bare: Step<K> = bareStep(descriptor, async (context) => {
       try {
-        return (await this.#perform(currentStep(bare, context), context)) as never
+        const step = currentStep(bare, context)
+        const done = await this.#perform(step, context)
+        return (step.kind === 'wait' ? done : { of: this.#fingerprintOf(step), ...(done as object) }) as never
       } catch (error) {
         this.#rejection = error
         throw error
@@ -191,6 +193,7 @@ export class Slot<K extends StepKind = StepKind> {
       const result = this.#durable
         ? await this.#recorded(this.#durable, now, context)
         : await this.#perform(now, context)
+      if (!run.port && this.live) this.#keep(now, result)
       const output = this.#outputOf(now, result)
       this.#given = output
       this.#tellFinished(now, { output })
@@ -221,6 +224,12 @@ export class Slot<K extends StepKind = StepKind> {
     }
   }
 
+  /** Without an engine a batch that waits for a person is repeated, and what it did is not done again. */
+  #keep(now: Step<K>, result: unknown): void {
+    if (now.kind === 'agent' || now.kind === 'wait') return
+    this.frame.run.keepRecord(executionId(now), now, result as Omit<StepRecord, 'of'>)
+  }
+
   #outputOf(now: Step<K>, result: unknown): StepOutput<K> {
     if (now.kind === 'agent' || now.kind === 'wait') return result as StepOutput<K>
     const record = result as StepRecord
@@ -244,32 +253,24 @@ export class Slot<K extends StepKind = StepKind> {
     return this.#printed.of
   }
 
-  /** The innermost: do the work. Gives a record, but for waits and sub-agents, which have none of their own. */
-  async #perform(step: Step<K>, context: StepContext | undefined): Promise<unknown> {
-    const { run, definition } = this.frame
+  /** The innermost: do the work. Gives the outcome as data; of waits and sub-agents what they give. */
+  #perform(step: Step<K>, context: StepContext | undefined): Promise<unknown> {
+    const { run, definition, execution } = this.frame
     this.live = true
     if (step.kind === 'wait') return this.#wait(step as unknown as Step<'wait'>)
     if (this.#body) {
       if (!run.byName) this.#tellStarted(step, run.phase)
       return this.#body(step as unknown as Step)
     }
-    const id = executionId(step)
-    const kept = run.port ? undefined : run.kept(id)
+    const kept = run.port ? undefined : run.kept(executionId(step))
     if (kept !== undefined) {
       this.live = false
-      return kept
+      return Promise.resolve(kept)
     }
     run.wentLive()
     this.#tellStarted(step, 'live')
-    if (this.#lost) return { of: this.#fingerprintOf(step), error: lostError(step) }
-    const record = await performStep(
-      definition,
-      step,
-      context ? { ...this.frame.execution, ...context } : this.frame.execution,
-    )
-    if (run.port) return { of: this.#fingerprintOf(step), ...record }
-    run.keepRecord(id, step, record)
-    return record
+    if (this.#lost) return Promise.resolve({ error: lostError(step) })
+    return performStep(definition, step, context ? { ...execution, ...context } : execution)
   }
 
   /** Without an engine: a timer runs in this process, a person is waited for outside of it. */

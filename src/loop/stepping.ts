@@ -3,6 +3,7 @@ import type { ErrorCode } from '../errors.ts'
 import { HoldfastError, isEngineFailure, isSuspended, wrapError } from '../errors.ts'
 import type { HookEvents, HookName, HookRun, InterruptRequest, StepOutcome } from '../hooks/events.ts'
 import type { Frame } from './run-context.ts'
+import { isPromise } from '../promise.ts'
 import type { SlotOptions } from './slot.ts'
 import { Slot } from './slot.ts'
 import type { Step, StepDescriptor } from '../step.ts'
@@ -43,21 +44,25 @@ export async function before<K extends StepKind>(
   descriptor: StepDescriptor<K>,
   options: SlotOptions = {},
 ): Promise<Slot<K>> {
-  const slot = await Slot.open(frame, descriptor, options)
-  await callBefore(slot, BEFORE[descriptor.kind])
+  const opened = Slot.open(frame, descriptor, options)
+  const slot = isPromise(opened) ? await opened : opened
+  const name = BEFORE[descriptor.kind]
+  if (!frame.bus.has(name)) return slot
+  await callBefore(slot, name)
+  frame.checkCancelled()
   return slot
 }
 
 /** Call the Before… hooks of a step. */
-export async function callBefore<K extends StepKind>(
+export function callBefore<K extends StepKind>(
   slot: Slot<K>,
   name: HookName,
   options: BeforeOptions = {},
 ): Promise<void> {
-  const { frame } = slot
-  if (!frame.bus.has(name)) return
-  await frame.bus.emit(name, (plugin) => new BeforeView(slot, plugin, options) as unknown as HookEvents[typeof name])
-  frame.checkCancelled()
+  return slot.frame.bus.emit(
+    name,
+    (plugin) => new BeforeView(slot, plugin, options) as unknown as HookEvents[typeof name],
+  )
 }
 
 /**
@@ -162,9 +167,14 @@ export async function outcomeOf<K extends StepKind>(slot: Slot<K>): Promise<Step
   try {
     return { status: 'ok', output: await slot.run() }
   } catch (error) {
-    if (isSuspended(error) || isEngineFailure(error)) throw error
-    return { status: 'error', error: wrapError(error, FAILED[slot.descriptor.kind]) }
+    return { status: 'error', error: failureOf(slot, error) }
   }
+}
+
+/** What a step failed with. Throws what takes the run itself out of the loop. */
+export function failureOf<K extends StepKind>({ descriptor }: Slot<K>, error: unknown): HoldfastError {
+  if (isSuspended(error) || isEngineFailure(error)) throw error
+  return wrapError(error, FAILED[descriptor.kind])
 }
 
 /** A task, one after the other with what surrounds it. */
@@ -200,7 +210,7 @@ function denied(slot: Slot): { readonly status: 'error'; readonly error: Holdfas
 }
 
 /** Start all in one synchronous tick, in order; wait until all have settled. */
-export async function settle<T>(starts: readonly (() => Promise<T>)[]): Promise<PromiseSettledResult<T>[]> {
+export function settle<T>(starts: readonly (() => Promise<T>)[]): Promise<PromiseSettledResult<T>[]> {
   return Promise.allSettled(starts.map((start) => start()))
 }
 

@@ -8,6 +8,7 @@ import type {
 import type { AssistantPart, FilePart, Message, ToolMessage, UserPart } from '../message.ts'
 import { toModelFile, withoutText } from './file.ts'
 import { toOutput } from './output.ts'
+import { isPromise } from '../promise.ts'
 import type { PromptTarget } from './target.ts'
 import { unsupported, withOptions } from './target.ts'
 
@@ -34,7 +35,8 @@ export async function toPrompt(
   for (let index = known; index < messages.length; index++) {
     const message = messages[index] as Message
     const kept = memory?.get(index, message, version)
-    const shown = kept ?? (await toPromptMessage(message, target))
+    const made = kept ?? toPromptMessage(message, target)
+    const shown = isPromise(made) ? await made : made
     if (!shown) continue
     // What came after the last reply is not shared with later calls: middleware of the AI SDK may mark it in place.
     if (!kept && index <= lastReply) memory?.keep(index, message, version, shown)
@@ -43,17 +45,21 @@ export async function toPrompt(
   return prompt
 }
 
-async function toPromptMessage(message: Message, target: PromptTarget): Promise<LanguageModelV4Message | undefined> {
+type PromptMessage = LanguageModelV4Message | undefined
+
+/** A promise where it may have to read files. */
+function toPromptMessage(message: Message, target: PromptTarget): PromptMessage | Promise<PromptMessage> {
   const options = withOptions(message)
   if (message.role === 'system') return { role: 'system', content: message.content, ...options }
-  const content: PromptPart[] = []
-  for (const part of message.content) {
-    const shown = await toPart(part, target)
-    if (shown) content.push(shown)
+  const finish = (parts: readonly (PromptPart | undefined)[]): PromptMessage => {
+    const content = parts.filter((part) => part !== undefined)
+    // Providers refuse an assistant that says nothing.
+    if (content.length === 0 && message.role === 'assistant') return undefined
+    return { role: message.role, content, ...options } as LanguageModelV4Message
   }
-  // Providers refuse an assistant that says nothing.
-  if (content.length === 0 && message.role === 'assistant') return undefined
-  return { role: message.role, content, ...options } as LanguageModelV4Message
+  const parts: (PromptPart | undefined | Promise<PromptPart>)[] = []
+  for (const part of message.content) parts.push(toPart(part, target))
+  return parts.some(isPromise) ? Promise.all(parts).then(finish) : finish(parts as PromptPart[])
 }
 
 /** A promise where it may have to read a file. */
