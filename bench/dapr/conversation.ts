@@ -15,7 +15,11 @@ export function talker(turns: number, letters: number): Agent {
       turn < turns ? calls(text(words(letters)), call('look', { turn })) : text('the end'),
     ),
     tools: [
-      tool({ name: 'look', input: { type: 'object' }, execute: (input) => `${JSON.stringify(input)} ${words(letters)}` }),
+      tool({
+        name: 'look',
+        input: { type: 'object' },
+        execute: (input) => `${JSON.stringify(input)} ${words(letters)}`,
+      }),
     ],
     limits: { turns: turns + 1 },
   })
@@ -27,7 +31,11 @@ export interface PlainInput {
 }
 
 /** The floor: activities one after the other, each of which gives as much as a step of the agent. */
-export async function* plain(context: WorkflowContext, input: PlainInput): AsyncGenerator<Task<unknown>, string, unknown> {
-  for (let step = 0; step < input.steps; step++) yield context.callActivity('plain.step', { step, letters: input.letters })
+export async function* plain(
+  context: WorkflowContext,
+  input: PlainInput,
+): AsyncGenerator<Task<unknown>, string, unknown> {
+  for (let step = 0; step < input.steps; step++)
+    yield context.callActivity('plain.step', { step, letters: input.letters })
   return 'the end'
 }

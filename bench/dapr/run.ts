@@ -59,7 +59,9 @@ async function runPlain(steps: number): Promise<number> {
 /** Bytes of the rows of a workflow's history, as it is at the end. */
 function historyOf(id: string): number {
   const database = new DatabaseSync(daprd.database, { readOnly: true })
-  const rows = database.prepare('SELECT value FROM state WHERE key LIKE ? AND key LIKE ?').all(`%||${id}||%`, '%history%')
+  const rows = database
+    .prepare('SELECT value FROM state WHERE key LIKE ? AND key LIKE ?')
+    .all(`%||${id}||%`, '%history%')
   database.close()
   return rows.reduce((sum, { value }) => sum + Buffer.from(String(value), 'base64').length, 0)
 }
@@ -69,11 +71,17 @@ async function takeOver(isThere: boolean): Promise<number> {
   const app = await cluster.app(`take-over-${++last}`)
   const worker = async (first: string) => {
     const path = fileURLToPath(new URL('./worker.ts', import.meta.url))
-    const child = fork(path, [String(app.grpcPort), ...(first ? [first] : [])], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+    const child = fork(path, [String(app.grpcPort), ...(first ? [first] : [])], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    })
     await once(child, 'message')
     return child
   }
-  const own = new DaprClient({ daprPort: String(app.grpcPort), communicationProtocol: CommunicationProtocolEnum.GRPC, logger })
+  const own = new DaprClient({
+    daprPort: String(app.grpcPort),
+    communicationProtocol: CommunicationProtocolEnum.GRPC,
+    logger,
+  })
   const first = await worker('first')
   const begins = once(first, 'message')
   await daprRuns(own).start(holder, 'go', { runId: 'held' })
@@ -109,7 +117,12 @@ try {
     await runOf(agent, whole)
     bytes.push(historyOf(`run-${last}`))
     const took = await runOf(agent)
-    sizes.push([`${turns} turns`, `${Math.round((bytes.at(-1) ?? 0) / 1e3)} KB`, `${Math.round(historyOf(`run-${last}`) / 1e3)} KB`, `${(took / turns).toFixed(1)} ms per turn`])
+    sizes.push([
+      `${turns} turns`,
+      `${Math.round((bytes.at(-1) ?? 0) / 1e3)} KB`,
+      `${Math.round(historyOf(`run-${last}`) / 1e3)} KB`,
+      `${(took / turns).toFixed(1)} ms per turn`,
+    ])
   }
   const there: number[] = []
   const started: number[] = []
@@ -133,7 +146,12 @@ try {
       ['Holdfast, one history', ...STEPS.map((steps) => perStep(`whole ${steps}`, steps)), ''],
       ['history', 'one history', 'the last of several', 'time'],
       ...sizes,
-      ['taking over', `${seconds(there)} by a worker that is there`, `${seconds(started)} by one that is started then`, ''],
+      [
+        'taking over',
+        `${seconds(there)} by a worker that is there`,
+        `${seconds(started)} by one that is started then`,
+        '',
+      ],
     ],
     targets: [
       atMost('per step, beside bare activities, 100 steps', ratio(of('ours 100'), of('plain 100')), 1.1, 'x'),
