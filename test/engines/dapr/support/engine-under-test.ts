@@ -17,7 +17,8 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
   const workflows = new DaprWorkflowClient(at)
   const client = clientOf(daprd)
   const runs = daprRuns(client, { workflows })
-  const begun = new Set<string>()
+  /** Runs that were begun, and when they are known to Dapr. */
+  const begun = new Map<string, Promise<unknown>>()
   const workers = new Map<AgentPlugin, () => void>()
 
   async function end(plugin: AgentPlugin): Promise<void> {
@@ -43,17 +44,25 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
     kill: end,
     async run(agent, input, { runId, context, messages, onWait }) {
       const isKnown = begun.has(runId)
-      begun.add(runId)
-      const run = await runs.start(agent, input, {
+      const starting = runs.start(agent, input, {
         runId,
         ...(context !== undefined && { context }),
         ...(messages && { messages }),
       })
+      begun.set(
+        runId,
+        starting.catch(() => {}),
+      )
+      const run = await starting
       if (isKnown) await untilTakenUp(workflows, instanceId(runId))
       return onWait === 'block' ? await run.result() : await untilItWaits(run)
     },
     respond: (runId, waitId, answer) => runs.get(runId).respond(waitId, answer),
-    cancel: (runId, reason) => runs.get(runId).cancel(reason),
+    async cancel(runId, reason) {
+      // Where a case gives a run a moment to begin, Dapr may need two.
+      await begun.get(runId)
+      await runs.get(runId).cancel(reason)
+    },
     async dispose() {
       await Promise.all([...workers.keys()].map(end))
       await workflows.stop()
