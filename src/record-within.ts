@@ -8,7 +8,7 @@ const KEPT = 1_000
  * What an engine that takes `limit` bytes of JSON stores in place of a record: the record itself where it fits.
  *
  * A tool that ran is no failure, whatever the size of what it gave: the model would have it run again. Its output is then
- * `{ ran: true, truncated, bytes }`, with the first 1,000 characters of the JSON. All else is a terminal `PAYLOAD_TOO_LARGE`.
+ * `{ ran: true, truncated, bytes }`, with the first 1,000 characters of its JSON and the bytes of the whole record. All else is a terminal `PAYLOAD_TOO_LARGE`.
  * @param advice what to do, behind a colon
  */
 export function recordWithin(

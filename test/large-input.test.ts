@@ -1,8 +1,8 @@
 /** Large files of what a run is started with go into the payload store: what is recorded are their references. */
 import type { Message, RunInput } from 'holdfast'
-import { memoryPayloads } from 'holdfast'
-import { expect, it } from 'vitest'
-import { agentOf, overTheWire, scriptedModel, text } from './support/kit.ts'
+import { memoryPayloads, memoryStreams } from 'holdfast'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { agentOf, failureOf, overTheWire, scriptedModel, text } from './support/kit.ts'
 import { mapDurabilityPlugin } from './support/map-engine.ts'
 
 const LARGE = 'AAAA'.repeat(30_000)
@@ -42,6 +42,38 @@ it('on an engine: no record has them, and a second process reads them from the s
   await expect(
     agentOf([], { use: [mapDurabilityPlugin(journal)] }).run([said], { runId: 'r', messages }),
   ).rejects.toMatchObject({ code: 'RUN_CONFLICT' })
+})
+
+/** A store that is away for the first `failures` times. */
+function flakyPayloads(failures: number) {
+  const store = memoryPayloads()
+  let left = failures
+  return {
+    ...store,
+    put: async (bytes: Uint8Array) => (left-- > 0 ? Promise.reject(new Error('503')) : store.put(bytes)),
+  }
+}
+
+it('a store that fails once is asked again, and the failure is not what is recorded', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  for (const use of [[], [mapDurabilityPlugin(new Map())]]) {
+    const agent = agentOf([text('A picture.')], { use, payloads: flakyPayloads(1) })
+    const run = agent.run(input, { runId: 'r' })
+    await vi.runAllTimersAsync()
+    expect((await run).messages[0]?.content[1]).toMatchObject({ data: reference })
+  }
+})
+
+it('a store that stays away fails the run with what to look at, and the stream of the run ends', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const streams = memoryStreams()
+  const agent = agentOf([text('A picture.')], { payloads: flakyPayloads(9), streams })
+  const failed = failureOf(agent.run(input, { runId: 'r' }))
+  await vi.runAllTimersAsync()
+  expect(await failed).toMatchObject({ code: 'TASK_FAILED', message: expect.stringContaining('payload store: 503') })
+  for await (const chunk of streams.read('r')) expect(chunk).toBeUndefined()
 })
 
 it('without a store they stay where they are', async () => {

@@ -61,6 +61,17 @@ describe('middleware', () => {
     expect(attempts).toEqual([1, 1, 2])
   })
 
+  it('may give a model a signal of its own, which is kept to though the model does not listen', async () => {
+    const own = new AbortController()
+    const deaf = (): Promise<never> => {
+      own.abort()
+      return new Promise(() => {})
+    }
+    const hurried = plugin('hurried', { model: (request, next) => next({ ...request, signal: own.signal }) })
+    const agent = agentOf({ ...scriptedModel([text('late')]), doStream: deaf }, { use: [hurried] })
+    expect(await agent.run('go')).toMatchObject({ status: 'cancelled' })
+  })
+
   it('is told what is done: run, agent, step, attempt, key, signal, context', async () => {
     const told: object[] = []
     const note = (request: object): void =>

@@ -409,6 +409,18 @@ describe('the conversation as a prompt', () => {
     })
   })
 
+  test('one that fails at once beside a file that fails later is one failure', async () => {
+    const stored = { type: 'stored', ref: 'r', size: 1 } as const
+    const content = [
+      { type: 'file', mediaType: 'a/b', data: stored },
+      { type: 'custom', kind: 'fake.thing' },
+    ] as const
+    const payloads = { put: async () => '', get: () => Promise.reject(new Error('gone')) }
+    const asked = ask(fakeModel('v3', [FINISH]), { messages: [{ role: 'assistant', content }], payloads })
+    // Without a handler for each of them the process would end.
+    await expect(asked).rejects.toMatchObject({ message: expect.stringMatching(/gone|custom part/) })
+  })
+
   test('a custom part can not be shown to v3, which is said', async () => {
     const part: AssistantPart = { type: 'custom', kind: 'fake.thing' }
     const prompt = promptOf([{ role: 'assistant', content: [part] }], 'v3')

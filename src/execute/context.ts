@@ -23,7 +23,7 @@ export interface ExecuteContext {
   readonly context?: Json
   /** The messages of a prefix of the conversation. */
   messages(base: Base): readonly Message[] | Promise<readonly Message[]>
-  /** The run's own array of all messages, in the process of the loop: nobody copies it, nobody changes it. */
+  /** The run's own array of all messages, in the process of the loop: whoever gives it to the app's code gives a copy. */
   conversation?(): readonly Message[]
   /** `engine`: one attempt, and a retryable failure rejects. `here`: by the step's policy, in this process. */
   readonly retries: 'engine' | 'here'

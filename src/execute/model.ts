@@ -3,14 +3,16 @@ import type { AgentDefinition } from '../definition.ts'
 import { HoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
 import { conversationOf, middlewareOf, throughMiddleware } from './context.ts'
+import { Attempt } from './stop.ts'
 import { executionRequest, parseInput } from './tool.ts'
 import type { Json } from '../json.ts'
 import { toJson } from '../json.ts'
 import { checkJsonSchema } from '../json-schema.ts'
 import type { AssistantMessage, Message, ToolMessage } from '../message.ts'
 import { textOf } from '../message.ts'
-import type { ModelReply } from '../model.ts'
+import type { ModelCall, ModelReply } from '../model.ts'
 import { callModel } from '../model.ts'
+import { abortError } from '../model/error.ts'
 import type { ModelRequest } from '../plugin.ts'
 import { isPromise } from '../promise.ts'
 import { validateWith } from '../schema.ts'
@@ -41,19 +43,37 @@ async function askModel(attempt: AttemptContext, request: ModelRequest): Promise
   }
   const { activeTools } = input
   const tools = activeTools ? spec.tools.filter(({ name }) => activeTools.includes(name)) : spec.tools
-  const reply = await callModel(model, {
+  const { signal } = request
+  const call: ModelCall = {
     ...(request.instructions !== undefined && { instructions: request.instructions }),
     messages: showResults(attempt, request.messages),
     tools,
     ...(input.toolChoice && { toolChoice: input.toolChoice }),
     ...(input.settings && { settings: input.settings }),
     ...(spec.output && { output: spec.output }),
-    signal: request.signal,
+    signal,
     ...(payloads && { payloads }),
     ...(prompts && { memory: prompts }),
     ...(publisher && { onChunk: (chunk) => publisher.publish(chunk) }),
-  })
+  }
+  // The attempt keeps to its own signal; middleware may have given another one.
+  const reply = await (signal === attempt.attemptScope.signal
+    ? callModel(model, call)
+    : untilAborted(signal, () => callModel(model, call)))
   return judge(attempt, reply, tools)
+}
+
+/** Rejects at the abort, whether or not the work listens. */
+export async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const attempt = new Attempt()
+  const stop = (): void => attempt.stop(abortError(signal))
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await attempt.run(work)
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
 }
 
 /** The recorded output stays as the tool gave it; how a model is shown it is the tool's own function. */

@@ -15,26 +15,22 @@ export interface Pinned extends Partial<Opening> {
   readonly spec: AgentSpec
 }
 
-/** An opening with its large files in the store; nothing where it has none. */
-export async function storeOpening(
-  { input, messages }: Opening,
-  payloads: PayloadStore,
-): Promise<Opening | Record<string, never>> {
-  let found = false
-  const store = async <T>(part: T): Promise<T> => {
-    if (!isLargeFile(part)) return part
-    found = true
-    return { ...part, data: await fromModelFile(part.data.base64, payloads) }
-  }
+/** Whether there is something to be stored, and a place for it. */
+export function hasLargeFiles({ input, messages = [] }: Opening, payloads: PayloadStore | undefined): boolean {
+  const contents = [input, ...messages.map(({ content }) => content)]
+  return payloads !== undefined && contents.some((each) => typeof each !== 'string' && each.some(isLargeFile))
+}
+
+/** An opening with its large files in the store. */
+export async function storeOpening({ input, messages }: Opening, payloads: PayloadStore): Promise<Opening> {
+  const store = async <T>(part: T): Promise<T> =>
+    isLargeFile(part) ? { ...part, data: await fromModelFile(part.data.base64, payloads) } : part
   const storeAll = async <C extends string | readonly unknown[]>(content: C): Promise<C> =>
     typeof content === 'string' ? content : ((await Promise.all(content.map(store))) as unknown as C)
-  const stored = {
+  const storeMessage = async (message: Message): Promise<Message> =>
+    ({ ...message, content: await storeAll<Message['content']>(message.content) }) as Message
+  return {
     input: await storeAll(input),
-    ...(messages && {
-      messages: (await Promise.all(
-        messages.map(async (message) => ({ ...message, content: await storeAll<Message['content']>(message.content) })),
-      )) as Message[],
-    }),
+    ...(messages && { messages: await Promise.all(messages.map(storeMessage)) }),
   }
-  return found ? stored : {}
 }

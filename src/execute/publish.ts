@@ -51,7 +51,7 @@ export class StepPublisher {
     this.publish({ type: 'progress', data })
   }
 
-  /** The attempt ended well. Resolves when a reader can see all of it. */
+  /** The attempt ended well. Resolves when the sink has taken all of it. */
   async end(): Promise<void> {
     await this.#close('end')
   }

@@ -1,9 +1,9 @@
 /** Does tasks: those that hooks ask of their plugin, and the loop's own, whose names start with `holdfast.`. */
-import { HoldfastError } from '../errors.ts'
+import { HoldfastError, isHoldfastError } from '../errors.ts'
 import type { AttemptContext } from './context.ts'
 import { conversationOf, middlewareOf, throughMiddleware } from './context.ts'
 import type { Opening } from './opening.ts'
-import { storeOpening } from './opening.ts'
+import { hasLargeFiles, storeOpening } from './opening.ts'
 import { runOwnCode } from './own-code.ts'
 import { executionRequest, parseInput, requireTool, toolContext } from './tool.ts'
 import type { Json, JsonObject } from '../json.ts'
@@ -43,8 +43,13 @@ type OwnTask = (attempt: AttemptContext, input: JsonObject) => Promise<Json> | J
 const OWN_TASKS: { readonly [name: string]: OwnTask } = {
   /** Pins what the run is: the spec as it is now. A resumed run is given what was recorded. */
   'holdfast.start': async ({ spec, payloads }, what) => {
-    const opening = payloads && (await storeOpening(what as unknown as Opening, payloads))
-    return { spec, ...opening } as unknown as Json
+    const opening = what as unknown as Opening
+    if (!payloads || !hasLargeFiles(opening, payloads)) return { spec } as unknown as Json
+    try {
+      return { spec, ...(await storeOpening(opening, payloads)) } as unknown as Json
+    } catch (error) {
+      throw isHoldfastError(error) ? error : storeFailed(error)
+    }
   },
 
   /** The mark of a `once` step: recorded before its body starts. */
@@ -80,4 +85,13 @@ const OWN_TASKS: { readonly [name: string]: OwnTask } = {
     const messages = await runOwnCode('TASK_FAILED', () => compactWith([...all], executionRequest(attempt)))
     return toJson(messages, `step ${attempt.step.id}: compacted messages`)
   },
+}
+
+function storeFailed(cause: unknown): HoldfastError {
+  return new HoldfastError({
+    code: 'TASK_FAILED',
+    kind: 'retryable',
+    message: `a file of the run's input could not be put into the payload store: ${cause instanceof Error ? cause.message : String(cause)}`,
+    cause,
+  })
 }

@@ -12,7 +12,7 @@ import type { RunInput, RunOptions } from '../run.ts'
 import type { RunSetup } from './run-context.ts'
 import { busOf, Frame, RunContext } from './run-context.ts'
 import type { Pinned } from '../execute/opening.ts'
-import { storeOpening } from '../execute/opening.ts'
+import { hasLargeFiles } from '../execute/opening.ts'
 import type { AgentSpec } from '../spec.ts'
 import { needTask } from './stepping.ts'
 import type { StepDescriptor } from '../step.ts'
@@ -24,6 +24,8 @@ export interface StartRequest extends Pick<RunSetup, 'onChunk' | 'onEvent'> {
   readonly state?: RunState
   readonly kept?: { readonly [id: string]: Json }
 }
+
+const RETRY = { maxAttempts: 3, initialInterval: 1_000, backoff: 2, maxInterval: 60_000 }
 
 /** Run an agent to the end, or until it waits. Gives the machine's state. */
 export async function startAgentRun(base: AgentDefinition, request: StartRequest): Promise<RunState> {
@@ -59,11 +61,8 @@ async function openRun(
 ): Promise<RunState> {
   const bus = options.plugins?.length ? new HookBus(definition.plugins) : busOf(definition)
   const { messages } = options
-  const what = {
-    input,
-    ...(messages && { messages }),
-    ...(options.context !== undefined && { context }),
-  } as unknown as Json
+  const opening = { input, ...(messages && { messages }) }
+  const what = { ...opening, ...(options.context !== undefined && { context }) } as unknown as Json
   const step: StepDescriptor<'agent'> = {
     kind: 'agent',
     id: 'run',
@@ -73,17 +72,17 @@ async function openRun(
     policy: { effect: 'repeatable' },
   }
   const starting = ({ spec = definition.spec, ...said }: Partial<Pinned>): Frame => {
-    const start = { runId, input, context, ...(messages && { messages }), ...said }
+    const start = { runId, context, ...opening, ...said }
     return new Frame(run, definition, bus, startRun(spec, start))
   }
   let frame = state
     ? new Frame(run, definition, bus, { ...state, status: 'running', waits: [], kept: {} })
     : starting({})
   const body = async (): Promise<RunState> => {
-    if (!state && run.port?.dispatch === 'closure') frame = starting(await startOfRun(frame, what))
-    else if (!state && !run.port && run.payloads)
-      frame = starting(await storeOpening({ input, ...(messages && { messages }) }, run.payloads))
     try {
+      if (!state && (run.port ? !run.byName : hasLargeFiles(opening, run.payloads))) {
+        frame = starting(await startOfRun(frame, what))
+      }
       await invoke(frame, step)
     } catch (error) {
       if (isSuspended(error) && run.openWaits.length > 0) return frame.snapshot('waiting')
@@ -128,7 +127,8 @@ async function pin(frame: Frame, what: Json): Promise<Pinned> {
       execution: 1,
       name: 'holdfast.start',
       input: what,
-      policy: { effect: 'repeatable' },
+      // It may write files to a store.
+      policy: { effect: 'repeatable', retry: RETRY },
     })
     const { spec, ...said } = pinned as unknown as Pinned
     return { ...said, spec: sameJson(spec, frame.state.spec) ? frame.state.spec : spec }

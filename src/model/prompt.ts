@@ -57,9 +57,18 @@ function toPromptMessage(message: Message, target: PromptTarget): PromptMessage 
     if (content.length === 0 && message.role === 'assistant') return undefined
     return { role: message.role, content, ...options } as LanguageModelV4Message
   }
-  const parts: (PromptPart | undefined | Promise<PromptPart>)[] = []
-  for (const part of message.content) parts.push(toPart(part, target))
+  const parts: (PromptPart | undefined | Promise<PromptPart | undefined>)[] = []
+  for (const part of message.content) parts.push(orRejected(() => toPart(part, target)))
   return parts.some(isPromise) ? Promise.all(parts).then(finish) : finish(parts as PromptPart[])
+}
+
+/** What fails at once must not leave what others have begun without anybody who waits for it. */
+function orRejected<T>(work: () => T | Promise<T>): T | Promise<T> {
+  try {
+    return work()
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 /** A promise where it may have to read a file. */

@@ -1,9 +1,8 @@
 /** Models of either specification that stream given parts. */
 import type { LanguageModelV3, LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider'
 import type { ModelCall, ModelReply } from '../../src/model.ts'
-import { Attempt } from '../../src/execute/stop.ts'
+import { untilAborted } from '../../src/execute/model.ts'
 import { callModel } from '../../src/model.ts'
-import { abortError } from '../../src/model/error.ts'
 import type { StreamPart } from '../../src/model/parts.ts'
 
 export const USAGE = {
@@ -53,16 +52,12 @@ export function fakeModel(
   } as unknown as LanguageModelV4 & FakeModel
 }
 
-/** As the executor asks: in an attempt, which is over at the stop whether or not the model listens. */
+/** As the executor asks: it is over at the abort, whether or not the model listens. */
 export function ask(
   model: LanguageModelV3 | LanguageModelV4,
   { signal = new AbortController().signal, ...call }: Partial<ModelCall> = {},
 ): Promise<ModelReply> {
-  const attempt = new Attempt()
-  const stop = (): void => attempt.stop(abortError(signal))
-  if (signal.aborted) stop()
-  signal.addEventListener('abort', stop, { once: true })
-  return attempt.run(() => callModel(model, { messages: [], tools: [], signal: attempt.signal, ...call }))
+  return untilAborted(signal, () => callModel(model, { messages: [], tools: [], signal, ...call }))
 }
 
 /** The reply to a stream of these parts. */
