@@ -162,10 +162,7 @@ export class TemporalRun implements RunHandle {
     for (let pause = FIRST_LOOK; ; pause = Math.min(2 * pause, LAST_LOOK)) {
       const error = await this.#parkedBy().catch(() => undefined)
       if (error) throw errorFromJson(error)
-      await new Promise((resolve) => {
-        const timer = setTimeout(resolve, pause)
-        signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
-      })
+      await pauseFor(pause, signal)
     }
   }
 
@@ -209,6 +206,22 @@ export class TemporalRun implements RunHandle {
       if (text.length >= page.total) return JSON.parse(text) as Message[]
     }
   }
+}
+
+/** Rejects when nobody waits any more, also where that was so before: a timer would keep the process. */
+function pauseFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted()
+    const stop = (): void => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop)
+      resolve()
+    }, milliseconds)
+    signal.addEventListener('abort', stop, { once: true })
+  })
 }
 
 function answerJson(answer: unknown): RespondArgument['answer'] {
