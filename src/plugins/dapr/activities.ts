@@ -1,4 +1,5 @@
 /** The worker's side of a step: one function under the names of all steps of all registered agents. */
+import { randomUUID } from 'node:crypto'
 import type { AgentSpec, ErrorJson, PayloadStore, StepRecord, StreamSink } from '../../index.ts'
 import {
   digest,
@@ -98,7 +99,9 @@ export class StepActivities {
   async #replyWith({ nonce, step, attempt, inline = INLINE }: StepCall, record: StepRecord): Promise<StepReply> {
     const text = JSON.stringify(record)
     if (text.length <= inline) return { record }
-    return { held: await this.#rows.putText(nonce, recordKey(nonce, executionId(step), attempt), text) }
+    // Another execution of the same attempt must not write over what the history refers to.
+    const key = recordKey(nonce, executionId(step), attempt, randomUUID())
+    return { held: await this.#rows.putText(nonce, key, text), key }
   }
 
   async #execute(call: StepCall, signal: AbortSignal): Promise<StepRecord> {

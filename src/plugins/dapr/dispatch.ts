@@ -52,7 +52,7 @@ async function perform(host: WorkflowHost, call: StepCall, size: number, run: Ru
     const reply = await replyOf(host, name, { ...call, attempt })
     if ('record' in reply || 'held' in reply) {
       host.block(execution, undefined)
-      return 'record' in reply ? reply.record : host.readRecord(execution, attempt, reply.held)
+      return 'record' in reply ? reply.record : host.readRecord(reply.key, reply.held)
     }
     if ('cancelled' in reply) {
       host.cancel(reply.cancelled.reason)

@@ -11,7 +11,7 @@ import { heldIfLarge } from './starts.ts'
 import type { Doings, Past, Pasts } from './past.ts'
 import { NOTHING } from './past.ts'
 import type { AgentWorkflowInput, ConversationEnd, LiveStatus, RunEvent, StepReply } from './protocol.ts'
-import { EVENT, INLINE, INLINE_LATER, inputKey, MANY, recordKey, sizeOf } from './protocol.ts'
+import { EVENT, INLINE, INLINE_LATER, inputKey, MANY, sizeOf } from './protocol.ts'
 import { Recent } from './recent.ts'
 import type { RunRows } from './run-rows.ts'
 import { pagesOf } from './run-rows.ts'
@@ -147,8 +147,7 @@ export class WorkflowHost {
     return pagesOf(text)
   }
 
-  readRecord(execution: string, attempt: number, pages: number): Promise<StepRecord> {
-    const key = recordKey(this.nonce, execution, attempt)
+  readRecord(key: string, pages: number): Promise<StepRecord> {
     return this.tasks.direct(() => readRecord(this.#options.rows, key, pages))
   }
 

@@ -101,8 +101,8 @@ export interface Pinned {
 /** What an activity says of a step. */
 export type StepReply =
   | { readonly record: StepRecord }
-  /** The record's JSON is in rows: so many pages. */
-  | { readonly held: number }
+  /** The record's JSON is in rows: so many pages, under this key. */
+  | { readonly held: number; readonly key: string }
   /** The step's own failure, which is worth another attempt. */
   | { readonly failed: ErrorJson }
   /** Nothing was done: this worker does not know it, or lacks what it needs. */
@@ -188,9 +188,9 @@ export const cancelKey = (nonce: string): string => `holdfast/cancel/${nonce}`
 export const startedKey = (nonce: string, execution: string): string => `holdfast/started/${nonce}/${execution}`
 export const conversationKey = (nonce: string, digest: string): string => `holdfast/messages/${nonce}/${digest}`
 export const resultKey = (nonce: string): string => `holdfast/result/${nonce}`
-/** What a step gave, where that is large. */
-export const recordKey = (nonce: string, execution: string, attempt: number): string =>
-  `holdfast/record/${nonce}/${execution}/${attempt}`
+/** What a step gave, where that is large; `once` tells the times apart that Dapr had one attempt executed. */
+export const recordKey = (nonce: string, execution: string, attempt: number, once: string): string =>
+  `holdfast/record/${nonce}/${execution}/${attempt}/${once}`
 /** What a step is given, where that is large. */
 export const inputKey = (nonce: string, execution: string): string => `holdfast/input/${nonce}/${execution}`
 /** What an execution of the workflow did. */

@@ -1,0 +1,52 @@
+/** The worker's side of a step, over a state store in memory. */
+import { Agent, tool } from 'holdfast'
+import { scriptedModel, text } from 'holdfast/testing'
+import { expect, test } from 'vitest'
+import { StepActivities } from '../../../src/plugins/dapr/activities.ts'
+import type { StepCall, StepReply } from '../../../src/plugins/dapr/protocol.ts'
+import { PROTOCOL } from '../../../src/plugins/dapr/protocol.ts'
+import type { RunRows } from '../../../src/plugins/dapr/run-rows.ts'
+import { memoryRows } from './support/memory-state.ts'
+
+type Give = (input: unknown) => unknown
+
+/** One process that has an agent with a tool `give`. */
+function worker(rows: RunRows, give: Give): { readonly agent: Agent; execute(input: object): Promise<StepReply> } {
+  const agent = new Agent({
+    name: 'giver',
+    model: scriptedModel(() => text('done')),
+    tools: [tool({ name: 'give', input: { type: 'object' }, execute: give })],
+  })
+  const steps = new StepActivities(rows, { agents: [agent], cancelInterval: 60_000, remember: 1_000_000 })
+  return { agent, execute: (input) => steps.execute(callOf(agent, input)) }
+}
+
+function callOf(agent: Agent, input: object): StepCall {
+  const id = `1/tool/0/give/${JSON.stringify(input)}`
+  return {
+    version: PROTOCOL,
+    runId: 'run',
+    nonce: 'nonce',
+    root: agent.name,
+    agent: agent.name,
+    spec: 'spec',
+    pinned: { spec: agent.describe(), context: null },
+    step: { kind: 'tool', id, execution: 1, name: 'give', input, policy: {} } as never,
+    attempt: 1,
+  }
+}
+
+async function givenIn(rows: RunRows, reply: StepReply): Promise<string> {
+  if (!('held' in reply)) throw new Error(JSON.stringify(reply).slice(0, 300))
+  return (await rows.getText(reply.key, reply.held)) ?? ''
+}
+
+test('two executions of one attempt: what the one gave is not lost to the other', async () => {
+  const rows = memoryRows()
+  const [first, second] = await Promise.all(
+    ['a', 'b'].map((letter) => worker(rows, () => letter.repeat(100_000)).execute({})),
+  )
+  if (!first || !second) throw new Error('no reply')
+  expect(await givenIn(rows, first)).toContain('aaa')
+  expect(await givenIn(rows, second)).toContain('bbb')
+})
