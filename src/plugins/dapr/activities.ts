@@ -40,6 +40,8 @@ export class StepActivities {
   readonly #agents: ReadonlyMap<string, WorkerAgent>
   readonly #conversations: Conversations
   readonly #running = new Map<string, Promise<StepReply>>()
+  /** Of those the ones that are done, the oldest first. */
+  readonly #done = new Map<string, Promise<StepReply>>()
   /** When it was last looked whether a run was cancelled. */
   readonly #looked = new Recent<number>()
 
@@ -58,12 +60,23 @@ export class StepActivities {
     const running = this.#reply(call)
     this.#running.set(key, running)
     void running.then((reply) => {
-      if (!('record' in reply || 'held' in reply)) this.#running.delete(key)
-      else setTimeout(() => this.#running.delete(key), DONE).unref()
-      const [oldest] = this.#running.keys()
-      if (this.#running.size > MANY && oldest !== undefined) this.#running.delete(oldest)
+      if (!('record' in reply || 'held' in reply)) {
+        this.#running.delete(key)
+        return
+      }
+      this.#done.set(key, running)
+      setTimeout(() => this.#forget(key, running), DONE).unref()
+      // What still runs stays: forgotten, it would be done again beside itself.
+      const [oldest] = this.#done
+      if (this.#done.size > MANY && oldest) this.#forget(...oldest)
     })
     return running
+  }
+
+  #forget(key: string, done: Promise<StepReply>): void {
+    if (this.#done.get(key) !== done) return
+    this.#done.delete(key)
+    this.#running.delete(key)
   }
 
   async #reply(call: StepCall): Promise<StepReply> {
@@ -98,7 +111,7 @@ export class StepActivities {
   /** What is large goes through the state store: in the history Dapr would carry it with each further step. */
   async #replyWith({ nonce, step, attempt, inline = INLINE }: StepCall, record: StepRecord): Promise<StepReply> {
     const text = JSON.stringify(record)
-    if (text.length <= inline) return { record }
+    if (Buffer.byteLength(text) <= inline) return { record }
     // Another execution of the same attempt must not write over what the history refers to.
     const key = recordKey(nonce, executionId(step), attempt, randomUUID())
     return { held: await this.#rows.putText(nonce, key, text), key }

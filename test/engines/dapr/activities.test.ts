@@ -50,3 +50,24 @@ test('two executions of one attempt: what the one gave is not lost to the other'
   expect(await givenIn(rows, first)).toContain('aaa')
   expect(await givenIn(rows, second)).toContain('bbb')
 })
+
+test('what is held is told by its bytes, and not by its letters', async () => {
+  const rows = memoryRows()
+  expect(await givenIn(rows, await worker(rows, () => 'ä'.repeat(40_000)).execute({}))).toContain('äää')
+})
+
+test('what still runs is joined, however much was done meanwhile', async () => {
+  const ended = Promise.withResolvers<string>()
+  let times = 0
+  const { execute } = worker(memoryRows(), (input) => {
+    if (!(input as { readonly slow?: true }).slow) return 'quick'
+    times++
+    return ended.promise
+  })
+  const slow = execute({ slow: true })
+  for (let index = 0; index < 250; index++) await execute({ index })
+  const again = execute({ slow: true })
+  ended.resolve('slow')
+  expect(await again).toEqual(await slow)
+  expect(times).toBe(1)
+})
