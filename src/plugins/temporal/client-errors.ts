@@ -61,9 +61,9 @@ export function isTimeout(error: unknown): boolean {
   return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || hasCode(error, [DEADLINE_EXCEEDED, CANCELLED])
 }
 
-/** Whether it says that the run has ended: without a result, or deleted. */
+/** Whether it says that the run has ended, without a result. */
 export function isEnd(error: unknown): boolean {
-  return error instanceof WorkflowFailedError || isNotFound(error)
+  return error instanceof WorkflowFailedError
 }
 
 /** The error that a failure of Temporal carries, if it is ours. */

@@ -3,7 +3,7 @@ import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temp
 import type { ErrorJson, RunHandle, RunResult, RunStatus, RunStatusName, StreamChunk, StreamSink } from '../../index.ts'
 import { errorFromJson, errorToJson, HoldfastError, toJson } from '../../index.ts'
 import { blockedBy } from './blocked.ts'
-import { closeStream } from './close-stream.ts'
+import { closeStream, readWhatIsThere } from './close-stream.ts'
 import { failureOf, isEnd, isNotFound, isTimeout, notFound, noWorker, ownError, unavailable } from './client-errors.ts'
 import type { Message } from '../../index.ts'
 import type { MessagesPage, RespondArgument, RunMemo, StatusAnswer, WorkflowResult } from './protocol.ts'
@@ -120,12 +120,17 @@ export class TemporalRun implements RunHandle {
     { from, signal }: { readonly from?: string; readonly signal?: AbortSignal },
   ): AsyncGenerator<StreamChunk> {
     const over = new AbortController()
+    // A run that was deleted, or is not started yet: then the sink is not to be closed for all others.
+    const unknown = new AbortController()
     // All that a step said is in the sink before its outcome is recorded, so at the end of the run nothing is to come. Its
     // worker closes the stream; one that died, or a server that ended the workflow, does not.
     const close = (): Promise<void> => closeStream(streams, this.runId)
-    void this.#ending(over.signal).then(close, (error: unknown) => (isEnd(error) ? close() : undefined))
+    void this.#ending(over.signal).then(close, (error: unknown) => {
+      if (isEnd(error)) return close()
+      if (isNotFound(error)) unknown.abort()
+    })
     try {
-      yield* streams.read(this.runId, from, signal)
+      yield* readWhatIsThere((signal) => streams.read(this.runId, from, signal), unknown.signal, signal)
     } finally {
       over.abort()
     }
