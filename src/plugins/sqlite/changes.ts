@@ -18,6 +18,7 @@ export class Changes {
   #timer: NodeJS.Timeout | undefined
   /** At the last look, which was before whatever a listener has read: what came between is told at the next. */
   #seen: number | undefined
+  #count = 0
 
   /** @param version differs when another process has written */
   constructor(version: () => number) {
@@ -39,8 +40,14 @@ export class Changes {
     }
   }
 
-  /** Resolves at the next change, or when the signal aborts. */
-  next(signal?: AbortSignal): Promise<void> {
+  /** How many were told. Taken before one looks, it is what {@link next} waits from. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Resolves at the next change after the `seen` first ones, or when the signal aborts. */
+  next(signal?: AbortSignal, seen: number = this.#count): Promise<void> {
+    if (seen !== this.#count) return Promise.resolve()
     return new Promise((resolve) => {
       const done = (): void => {
         unsubscribe()
@@ -54,6 +61,7 @@ export class Changes {
   }
 
   notify(change: Change = 'anything'): void {
+    this.#count++
     for (const listener of [...this.#listeners]) listener(change)
   }
 

@@ -51,6 +51,8 @@ async function* readChunks(
   let after = cursor
   while (!signal?.aborted) {
     chunks.flush()
+    // Taken before anything is read: a reader may be slow, and nobody tells it of what came while it had a chunk.
+    const told = changes.count
     // Looked at before the chunks: all that a run says is published before it ends.
     const hasEnded = isOver(loose, runId)
     const feed = feedNumber(loose, runId)
@@ -64,7 +66,7 @@ async function* readChunks(
     }
     if (rows.length === PAGE) continue
     if (hasEnded) return
-    await changes.next(signal)
+    await changes.next(signal, told)
   }
 }
 

@@ -152,6 +152,20 @@ describe('tailing', () => {
     expect(await last).toMatchObject({ done: true })
   }, 20_000)
 
+  test('a reader that is busy with a chunk while more is said and the run ends gets the rest, and the end', async () => {
+    const { sink, journal } = sinkOf()
+    const run = take(journal, 'r')
+    await sink.publish([start('1', 'a')])
+    const reader = sink.read('r')[Symbol.asyncIterator]()
+    expect((await reader.next()).value).toMatchObject({ type: 'start' })
+    // After this look no other finds anything: a connection does not count its own commits.
+    await journal.changes.next()
+    await sink.publish([text('1', 'a', 1, 'hi')])
+    await finishRun(run, { status: 'completed' })
+    expect((await reader.next()).value).toMatchObject({ delta: 'hi' })
+    expect(await reader.next()).toMatchObject({ done: true })
+  })
+
   test('a reader goes on over waits', async () => {
     const { sink, journal } = sinkOf()
     const run = take(journal, 'r')
