@@ -5,7 +5,7 @@ import type { ToolContext } from 'holdfast'
 import type { LambdaHandlerOptions, LambdaRuns } from 'holdfast/lambda'
 import { folderStore, lambdaAgentHandler } from 'holdfast/lambda'
 import { call, scriptedModel, text } from 'holdfast/testing'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Handler } from '../../../examples/lambda/local/runtime.ts'
 import { LambdaWorld } from './support/world.ts'
 
@@ -131,6 +131,9 @@ test('a cancel in the store reaches the signal of a tool that runs, and the run 
 
 test('the time of an invocation is over for its signal before it is over for the service', async () => {
   world.service.timeout = 2_000
+  onTestFinished(() => {
+    world.service.timeout = 900_000
+  })
   let attempts = 0
   const agent = worker(({ signal }) => {
     if (++attempts > 1) return 'worked'
@@ -141,7 +144,6 @@ test('the time of an invocation is over for its signal before it is over for the
   expect((await run.result()).status).toBe('completed')
   // The first came to its end by itself, with the step to be tried again; the service had nothing to end.
   expect(ended).toEqual(['PENDING', 'SUCCEEDED'])
-  world.service.timeout = 900_000
 })
 
 test('one handler serves runs of several functions, one after the other and at once, and nothing of one is in another', async () => {

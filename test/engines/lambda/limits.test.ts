@@ -3,7 +3,7 @@ import { Agent, agentTool, tool } from 'holdfast'
 import type { LambdaHandlerOptions } from 'holdfast/lambda'
 import { folderStore, lambdaAgentHandler } from 'holdfast/lambda'
 import { call, calls, scriptedModel, text } from 'holdfast/testing'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { worker } from './support/worker.ts'
 import { answerAll, LambdaWorld } from './support/world.ts'
 
@@ -21,6 +21,15 @@ function serve(agent: Agent, options: LambdaHandlerOptions = {}): ReturnType<Lam
   return world.serve(lambdaAgentHandler(agent, { ...options, durable }) as never, {
     ...(payloads && { payloads }),
     ...(cancels && { cancels }),
+  })
+}
+
+/** For the test that runs. */
+function shortInvocations(): void {
+  const { timeout } = world.service
+  world.service.timeout = 2_000
+  onTestFinished(() => {
+    world.service.timeout = timeout
   })
 }
 
@@ -140,7 +149,7 @@ test('a run that somebody cancels is cancelled, also at its limit; a sub-agent t
 })
 
 test('the end of the time of an invocation stops what runs, which another invocation does anew', async () => {
-  world.service.timeout = 2_000
+  shortInvocations()
   const stopped: string[] = []
   let attempts = 0
   const agent = worker(({ signal }) => {
@@ -156,11 +165,10 @@ test('the end of the time of an invocation stops what runs, which another invoca
   const run = await runs.start(agent, 'go', { runId: 'late' })
   expect(await run.result()).toMatchObject({ status: 'completed', text: 'done' })
   expect({ attempts, stopped }).toEqual({ attempts: 2, stopped: ['stopped'] })
-  world.service.timeout = 900_000
 })
 
 test('a tool that runs once is not done anew: what became of it is asked', async () => {
-  world.service.timeout = 2_000
+  shortInvocations()
   let attempts = 0
   const agent = worker(
     () => {
@@ -175,5 +183,4 @@ test('a tool that runs once is not done anew: what became of it is asked', async
   expect(await answerAll(run, { [unknown]: { status: 'done', output: 'worked' } })).toEqual([unknown])
   expect((await run.result()).status).toBe('completed')
   expect(attempts).toBe(1)
-  world.service.timeout = 900_000
 })
