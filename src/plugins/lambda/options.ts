@@ -47,7 +47,7 @@ export interface LambdaRunsOptions {
   readonly streams?: StreamSink
   /** Milliseconds between looks for a result. Default: 1,000. */
   readonly interval?: number
-  /** Milliseconds for which `respond()` waits for a wait that is being opened. Default: 5,000. */
+  /** Milliseconds for which `respond()` and `cancel()` wait for a wait that is being opened. Default: 5,000. */
   readonly patience?: number
 }
 

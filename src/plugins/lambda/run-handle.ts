@@ -89,14 +89,28 @@ export class LambdaRun implements LambdaRunHandle {
     const { cancels } = this.#options
     const request = reason === undefined ? {} : { reason }
     await cancels?.setCancel(this.runId, request)
-    // No invocation looks at the flag while the run waits for a person: the callback wakes it.
-    const { waits } = await this.#history()
-    const open = waits.filter(({ closed }) => !closed)
     const marker: CancelAnswer = { $holdfast: 'cancelled', ...request }
-    const told = await Promise.allSettled(
-      open.map(({ callbackId }) => this.#succeed(callbackId, JSON.stringify(marker))),
-    )
-    if (cancels || told.some(({ status }) => status === 'fulfilled')) return
+    const until = Date.now() + this.#patience
+    for (;;) {
+      const { ended, waits, opening } = await this.#history()
+      if (ended) return
+      // No invocation looks at the flag while the run waits for a person: the callback wakes it.
+      const told = await Promise.allSettled(
+        waits
+          .filter(({ closed }) => !closed)
+          .map(({ callbackId }) => this.#succeed(callbackId, JSON.stringify(marker))),
+      )
+      if (told.some(({ status }) => status === 'fulfilled')) return
+      const [refused] = told.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+      // One that was answered meanwhile is closed at the next look; one that is just being opened may be seen at it.
+      if (told.length === 0 && opening.length === 0) break
+      if (Date.now() >= until) {
+        if (refused === undefined) break
+        throw clientError(refused, `run '${this.runId}' was not told that it is cancelled`)
+      }
+      await sleep(50)
+    }
+    if (cancels) return
     throw new HoldfastError({
       code: 'UNSUPPORTED',
       message: `run '${this.runId}' is running, and without a store for cancels nothing reaches it. Give { cancels } to lambdaRuns() and to the handler.`,
@@ -124,8 +138,13 @@ export class LambdaRun implements LambdaRunHandle {
     )
   }
 
+  /** Milliseconds for which a wait that is just being opened is looked for. */
+  get #patience(): number {
+    return this.#options.patience ?? 5_000
+  }
+
   async #openWait(waitId: string): Promise<KnownWait> {
-    const until = Date.now() + (this.#options.patience ?? 5_000)
+    const until = Date.now() + this.#patience
     for (;;) {
       const { ended, waits, opening } = await this.#history()
       const known = waits.findLast(({ id }) => id === waitId)

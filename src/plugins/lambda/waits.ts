@@ -5,6 +5,7 @@ import { fingerprint, fromJson, HoldfastError, isHoldfastError, requireSameStep,
 import type { Json } from '../../json.ts'
 import type { Place } from './invocation.ts'
 import { operationName } from './names.ts'
+import type { CancelRequest } from './options.ts'
 import { isCancelAnswer, openedName } from './protocol.ts'
 import { pack } from './records.ts'
 
@@ -19,6 +20,8 @@ export interface OpenedRecord {
   readonly of: string
   /** Its input, packed. */
   readonly input: Json
+  /** The run had been cancelled when the wait was opened: no answer is waited for, in a replay either. */
+  readonly cancelled?: CancelRequest
 }
 
 /** Tries to tell of a wait: for about an hour, with pauses of up to five minutes. */
@@ -30,7 +33,7 @@ class NotTold extends DurableOperationError {
 
   constructor(record: OpenedRecord, cause: unknown) {
     super(
-      `notify failed, and is tried again: ${(cause as Error | undefined)?.message}`,
+      `nobody was told yet, which is tried again: ${(cause as Error | undefined)?.message}`,
       undefined,
       JSON.stringify(record),
     )
@@ -72,6 +75,10 @@ async function ask(place: Place, step: Step<'wait'>, run: RunInfo, name: string)
     { retryStrategy: (_, attempt) => ({ shouldRetry: true, delay: { seconds: Math.min(2 ** attempt, 300) } }) },
   )
   requireSameStep(step, opened.of)
+  if (opened.cancelled) {
+    run.cancel(opened.cancelled.reason)
+    throw run.signal.reason
+  }
   const answer = answered.then(parse, timedOut)
   let open = true
   const settled = answer.then(
@@ -99,14 +106,21 @@ async function tell(
   callbackId: string,
   attempt: number,
 ): Promise<OpenedRecord> {
-  const { notify, payloads } = place.invocation.options
+  const { notify, payloads, cancels } = place.invocation.options
   const { id: waitId, input } = step
   const text = await pack(input as unknown as Json, payloads)
   // Too large to be shown: it can be answered all the same.
   const shown = (text ? JSON.parse(text) : { ...input, input: null, data: null }) as Json
   const record: OpenedRecord = { holdfast: 'wait', waitId, callbackId, of: fingerprint(step), input: shown }
   try {
-    await notify?.({ runId: run.runId, waitId, callbackId, input })
+    // Whoever cancels before the callback is there finds no wait to wake: the flag is looked at when it is there.
+    const before = await cancels?.getCancel(run.runId)
+    if (before) return { ...record, cancelled: before }
+    if (!notify) return record
+    await notify({ runId: run.runId, waitId, callbackId, input })
+    // It may have taken longer than cancel() looks for the wait.
+    const meanwhile = await cancels?.getCancel(run.runId)
+    if (meanwhile) return { ...record, cancelled: meanwhile }
   } catch (error) {
     if (attempt < TELLS) throw new NotTold(record, error)
   }

@@ -1,11 +1,12 @@
 /** Invocations that were overtaken, that ran out of time, whose run was cancelled: in warm processes, which go on. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { GetDurableExecutionHistoryCommand } from '@aws-sdk/client-lambda'
 import { Agent, tool } from 'holdfast'
 import type { ToolContext } from 'holdfast'
 import type { LambdaHandlerOptions, LambdaRuns } from 'holdfast/lambda'
 import { folderStore, lambdaAgentHandler } from 'holdfast/lambda'
 import { call, scriptedModel, text } from 'holdfast/testing'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import type { Handler } from '../../../examples/lambda/local/runtime.ts'
 import { LambdaWorld } from './support/world.ts'
 
@@ -127,6 +128,78 @@ test('a cancel in the store reaches the signal of a tool that runs, and the run 
   expect(reasons).toMatchObject([{ code: 'CANCELLED', details: { reason: 'too dear' } }])
   // A conversation that a model accepts: the call that was stopped has an answer.
   expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool'])
+})
+
+const approver = (): Agent =>
+  new Agent({
+    name: 'approver',
+    model: scriptedModel([call('work', {}), text('done')]),
+    tools: [tool({ name: 'work', input: { type: 'object' }, approval: true, execute: () => 'worked' })],
+  })
+
+test('a cancel just before a wait is opened ends the run, and nobody is asked; also where the process dies meanwhile', async () => {
+  const cancels = folderStore(`${world.folder}/before-wait`)
+  const between = gate()
+  const cancelled = gate()
+  let ends = 0
+  const agent = approver()
+    .on('BeforeToolCall', async () => {
+      between.open()
+      await cancelled.passed
+    })
+    .on('AfterInvocation', async () => {
+      if (++ends > 1) return
+      world.service.lose(name)
+      await new Promise(() => {})
+    })
+  const asked: string[] = []
+  const { name, runs } = serve(agent, { cancels, notify: ({ waitId }) => void asked.push(waitId) })
+  const run = await runs.start(agent, 'go', { runId: 'cancelled-before-wait' })
+  await between.passed
+  await run.cancel('enough')
+  cancelled.open()
+  expect(await run.result()).toMatchObject({ status: 'cancelled', reason: 'enough' })
+  expect({ asked, ends }).toEqual({ asked: [], ends: 2 })
+})
+
+test('a cancel while somebody is told of a wait, for longer than cancel() looks for it, ends the run', async () => {
+  const cancels = folderStore(`${world.folder}/while-told`)
+  const telling = gate()
+  const told = gate()
+  const agent = approver()
+  const notify = (): Promise<void> => {
+    telling.open()
+    return told.passed
+  }
+  const { name } = serve(agent, { cancels, notify })
+  const run = await world.runs(name, { cancels, patience: 0 }).start(agent, 'go', { runId: 'cancelled-while-told' })
+  await telling.passed
+  await run.cancel('enough')
+  told.open()
+  expect(await run.result()).toMatchObject({ status: 'cancelled', reason: 'enough' })
+})
+
+test('without a store cancel() looks until the wait that is being opened can be ended', async () => {
+  const telling = gate()
+  const told = gate()
+  const agent = approver()
+  const notify = (): Promise<void> => {
+    telling.open()
+    return told.passed
+  }
+  const { runs } = serve(agent, { notify })
+  const run = await runs.start(agent, 'go', { runId: 'cancelled-opening' })
+  await telling.passed
+  const send = vi.spyOn(world.client, 'send')
+  onTestFinished(() => send.mockRestore())
+  const looks = (): number =>
+    send.mock.calls.filter(([command]) => (command as unknown) instanceof GetDurableExecutionHistoryCommand).length
+  const cancelling = run.cancel('enough')
+  // The first look has found nothing to end.
+  await Promise.race([cancelling, until(() => looks() > 1)])
+  told.open()
+  await cancelling
+  expect(await run.result()).toMatchObject({ status: 'cancelled', reason: 'enough' })
 })
 
 test('the time of an invocation is over for its signal before it is over for the service', async () => {
