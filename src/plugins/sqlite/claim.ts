@@ -43,7 +43,7 @@ export function claimRun(journal: Journal, step: StepDescriptor, info: RunInfo, 
   const { runId } = info
   const of = fingerprint(step)
   const connection = strict ? journal.strict : journal.loose
-  let cancel: string | null = null
+  let cancel = (): void => {}
   const claim = connection.transaction((): Claim | HoldfastError => {
     const row = connection.get<RunRow>(
       'SELECT no, agent, fingerprint, status, owner, epoch, takeovers, cancel, error FROM runs WHERE run_id = ?',
@@ -69,13 +69,13 @@ export function claimRun(journal: Journal, step: StepDescriptor, info: RunInfo, 
     const run = new LiveRun(journal, { no: row.no, epoch: row.epoch + 1, takeovers }, info, strict)
     // Before the commit: a journal that can't be read must not be owned.
     run.load(connection)
-    cancel = row.cancel
+    if (row.cancel !== null) cancel = run.cancelOf(row.cancel)
     return { run }
   })
   if (claim instanceof HoldfastError) throw claim
   if ('run' in claim) {
     claim.run.open()
-    if (cancel !== null) claim.run.cancel(cancel)
+    cancel()
   }
   return claim
 }

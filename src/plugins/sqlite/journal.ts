@@ -102,9 +102,17 @@ export class Journal implements JournalOfRun {
         'SELECT run_id, cancel FROM runs WHERE owner = ? AND cancel IS NOT NULL',
         this.#owner?.id ?? '',
       )
-      for (const { run_id, cancel } of rows) this.live.get(run_id)?.cancel(cancel)
+      for (const { run_id, cancel } of rows) this.#deliverCancel(run_id, cancel)
     } catch {
       // Whatever is wrong with the journal, the next record of the run will say it in its own place.
+    }
+  }
+
+  #deliverCancel(runId: string, request: string): void {
+    try {
+      this.live.get(runId)?.cancelOf(request)()
+    } catch {
+      // One that can't be read goes undelivered, and does not stop those of other runs.
     }
   }
 }

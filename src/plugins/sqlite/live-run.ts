@@ -105,14 +105,18 @@ export class LiveRun {
     return () => this.#aborted.delete(callback)
   }
 
-  /** @param request JSON of `{ reason? }` */
-  cancel(request: string): void {
+  /**
+   * Gives what cancels the run.
+   * @param request JSON of `{ reason? }`
+   * @throws `JOURNAL_CORRUPT`
+   */
+  cancelOf(request: string): () => void {
     const { reason } = parseStored<{ readonly reason?: string }>(
       request,
       this.journal.path,
       `the cancel of run '${this.runId}'`,
     )
-    this.#info.cancel(reason)
+    return () => this.#info.cancel(reason)
   }
 
   /** The step's record; else it runs, and what comes of it is committed before anybody hears of it. */

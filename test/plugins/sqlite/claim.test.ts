@@ -97,6 +97,26 @@ describe('claims', () => {
     take(journal, 'r', { info })
     expect(info.reasons).toEqual(['stop'])
   })
+
+  test('a cancel that can not be read leaves the run with nobody', async () => {
+    const journal = openJournal()
+    take(journal, 'r').close()
+    journal.strict.run("UPDATE runs SET owner = NULL, cancel = '{'")
+    const before = rowOf(journal)
+    for (let i = 0; i < 2; i++)
+      expect(await errorOf(() => take(journal, 'r'))).toMatchObject({ code: 'JOURNAL_CORRUPT' })
+    expect(rowOf(journal)).toEqual(before)
+    expect(journal.live.size).toBe(0)
+  })
+
+  test('a cancel that can not be read does not stop those of other runs', () => {
+    const journal = openJournal()
+    const infos = ['a', 'b', 'c'].map((runId) => infoOf(runId))
+    for (const info of infos) take(journal, info.runId, { info })
+    journal.strict.run(`UPDATE runs SET cancel = CASE run_id WHEN 'b' THEN '{' ELSE '{"reason":"stop"}' END`)
+    journal.changes.notify()
+    expect(infos.map(({ reasons }) => reasons)).toEqual([['stop'], [], ['stop']])
+  })
 })
 
 describe('what a run is left with', () => {
