@@ -30,15 +30,20 @@ export class ChunkQueue {
   }
 
   /**
-   * Runs the body in a transaction, with what is pending before it. Where nothing is pending and the body is a single
-   * statement, there is none.
+   * Runs the body in a transaction, with what is pending before it; without, where that can't be written. Where nothing is
+   * pending and the body is a single statement, there is none.
    */
   commitWith<T>(connection: Connection, isSingle: boolean, body: () => T): T {
     const chunks = this.#take()
-    if (chunks.length === 0) return isSingle ? body() : connection.transaction(body)
+    const alone = (): T => (isSingle ? body() : connection.transaction(body))
+    if (chunks.length === 0) return alone()
+    // An object: the compiler takes a variable to be what it was before the call.
+    const at = { chunks: false }
     try {
       const result = connection.transaction(() => {
+        at.chunks = true
         this.#write(connection, chunks)
+        at.chunks = false
         return body()
       })
       this.#changes.notify('streams')
@@ -46,6 +51,8 @@ export class ChunkQueue {
     } catch (error) {
       // Some of them may have what was undone.
       this.#feeds.clear()
+      // What a step said must not take its record with it. Nothing of the body has run yet.
+      if (at.chunks) return alone()
       throw error
     }
   }

@@ -277,6 +277,21 @@ describe('commits', () => {
   })
 })
 
+test('a record is written where what was said before it can not be, and what is said later is there', async () => {
+  const { sink, journal } = sinkOf()
+  const run = take(journal, 'r')
+  await sink.publish([start('1', 'a')])
+  journal.chunks.flush()
+  journal.strict.exec("CREATE TRIGGER broken BEFORE INSERT ON chunks BEGIN SELECT RAISE(ABORT, 'broken'); END")
+  await sink.publish([text('1', 'a', 1, 'lost')])
+  expect(await put(run, '1', 'hi')).toEqual({ output: 'hi', ran: true })
+  expect(journal.strict.all('SELECT id FROM records')).toEqual([{ id: '1' }])
+  journal.strict.exec('DROP TRIGGER broken')
+  await sink.publish([text('1', 'a', 2, 'there'), end('1', 'a', 3)])
+  await sink.close?.('r')
+  expect(short(await readAll(sink))).toEqual(['1 a 0 start', '1 a 2 text there', '1 a 3 end'])
+})
+
 test('what is said to a journal that is gone is lost, and nothing is thrown', async () => {
   const { sink, journal } = sinkOf()
   journal.strict.close()
