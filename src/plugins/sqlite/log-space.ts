@@ -41,8 +41,11 @@ export class LogSpace {
     const connection = this.#connection
     try {
       connection.exec('PRAGMA cache_size = 1')
-      connection.undone(() => connection.run("INSERT INTO payloads (ref, bytes) VALUES ('', zeroblob(?))", bytes))
-      connection.exec('PRAGMA cache_size = -2000')
+      try {
+        connection.undone(() => connection.run("INSERT INTO payloads (ref, bytes) VALUES ('', zeroblob(?))", bytes))
+      } finally {
+        connection.exec('PRAGMA cache_size = -2000')
+      }
     } catch {
       // A full disk, another's lock: commits are slower then, and those that fail say so in their own place.
     }

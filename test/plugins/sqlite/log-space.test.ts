@@ -79,6 +79,7 @@ test('where another has the lock, or the disk is full, the commits go on without
     }
   }
   await record(run, 0, 10)
+  expect(journal.loose.get('PRAGMA cache_size')).toEqual({ cache_size: -2000 })
   journal.loose.undone = undone
   const { page_count: pages } = journal.loose.get<{ page_count: number }>('PRAGMA page_count') as { page_count: number }
   journal.loose.exec(`PRAGMA max_page_count = ${pages + 1}`)
