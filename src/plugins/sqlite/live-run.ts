@@ -63,7 +63,7 @@ export class LiveRun {
     this.#info = info
   }
 
-  /** All that was recorded, with one query each for records and waits. */
+  /** All that was recorded, with a fixed number of queries. */
   load(connection: Connection): void {
     const keys = keysOf(this.no)
     const last = connection.get<{ key: number | null }>(
