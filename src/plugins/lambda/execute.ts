@@ -8,7 +8,10 @@ import { operationName } from './names.ts'
 import { MAX_RECORD } from './protocol.ts'
 import { pack, recordSerdes, unpack } from './records.ts'
 
-/** The step is to be tried again by the service. */
+/**
+ * The step is to be tried again by the service, which counts it as an attempt, also where nothing was begun: of earlier tries
+ * the SDK gives a step their number alone, so there is no place for a count of our own.
+ */
 class Again extends Error {
   readonly seconds: number
   /** What the run is told meanwhile; without it, it waits. */
@@ -127,7 +130,7 @@ function unknownOutcome(step: StepDescriptor, why: string): StepRecord {
 function timedOut({ id }: StepDescriptor, attempts: number): HoldfastError {
   return new HoldfastError({
     code: 'STEP_TIMEOUT',
-    message: `step ${id} was still running when the time of its invocation was over, in ${attempts} invocations: give the function a longer timeout, or the step less to do.`,
+    message: `step ${id} was still running when the time of its invocation was over, at attempt ${attempts}: give the function a longer timeout, or the step less to do.`,
     details: { step: id, attempts },
   })
 }
