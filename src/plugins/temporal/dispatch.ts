@@ -84,12 +84,12 @@ async function execute(live: LiveRun, step: StepDescriptor, run: RunInfo, execut
 /** Until somebody lets it go on, or cancels it. */
 async function park(live: LiveRun, execution: string, error: ErrorJson): Promise<void> {
   live.parked.set(execution, error)
-  live.tellStatus('parked')
+  live.tellStatus()
   try {
     await condition(() => !live.parked.has(execution))
   } finally {
     live.parked.delete(execution)
-    live.tellStatus(live.waits.size > 0 ? 'waiting' : 'running')
+    live.tellStatus()
   }
 }
 

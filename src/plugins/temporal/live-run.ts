@@ -49,6 +49,7 @@ export class LiveRun {
   readonly options: TemporalRunOptions
   /** What the workflow was started with, where it is known: what is needed to go on as a new workflow run. */
   readonly start: AgentWorkflowInput | undefined
+  /** Those that a person answers; a timer is none. */
   readonly waits: Map<string, PendingAnswer> = new Map()
   readonly answered: Set<string> = new Set()
   /** What runs now and ends with a cancel. */
@@ -117,8 +118,8 @@ export class LiveRun {
     return { from, text: page, total: text.length }
   }
 
-  /** Tell those who list runs. */
-  tellStatus(status: string): void {
+  /** Tell those who list runs: what the run does now, or how it ended. */
+  tellStatus(status: string = statusNow()): void {
     const memo = workflowInfo().memo?.[MEMO] as RunMemo | undefined
     if (!memo || memo.status === status) return
     upsertMemo({ [MEMO]: { ...memo, status } })
@@ -200,15 +201,21 @@ export function closeRun(live: LiveRun): void {
   if (runs.get(live.info.runId) === live && runs.size > 1) runs.delete(live.info.runId)
 }
 
+/** Of all that goes on at the same time, what needs somebody comes first. */
+function statusNow(): 'parked' | 'waiting' | 'running' {
+  const all = [...runs.values()]
+  if (all.some(({ parked }) => parked.size > 0)) return 'parked'
+  return all.some(({ waits }) => waits.size > 0) ? 'waiting' : 'running'
+}
+
 function status(): StatusAnswer {
   const all = [...runs.values()]
   const waits = all.flatMap((live) => [...live.waits].map(([id, { input }]) => ({ id, input })))
-  const open = waits.filter(({ input }) => input.type !== 'timer')
   const [parked] = all.flatMap((live) => [...live.parked.values()])
   const [lacking] = all.flatMap((live) => [...live.lacking.values()])
   const error = parked ?? lacking
-  const now = parked ? 'parked' : lacking ? 'blocked' : open.length > 0 ? 'waiting' : 'running'
-  return { agent: all[0]?.root ?? '', status: now, waits: open, ...(error && { error }) }
+  const now = lacking && !parked ? 'blocked' : statusNow()
+  return { agent: all[0]?.root ?? '', status: now, waits, ...(error && { error }) }
 }
 
 function checkRespond({ waitId, answer }: RespondArgument): void {

@@ -29,7 +29,7 @@ async function settle(live: LiveRun, step: Step<'wait'>, run: RunInfo): Promise<
   } finally {
     live.scopes.delete(scope)
     live.waits.delete(step.id)
-    if (step.input.type !== 'timer' && live.waits.size === 0) live.tellStatus('running')
+    if (step.input.type !== 'timer') live.tellStatus()
   }
 }
 
@@ -39,7 +39,6 @@ async function timer(duration: number): Promise<WaitOutput> {
 }
 
 function person(live: LiveRun, { id, input, policy }: Step<'wait'>, scope: CancellationScope): Promise<WaitOutput> {
-  live.tellStatus('waiting')
   return new Promise((resolve, reject) => {
     live.waits.set(id, {
       input,
@@ -49,6 +48,7 @@ function person(live: LiveRun, { id, input, policy }: Step<'wait'>, scope: Cance
         scope.cancel()
       },
     })
+    live.tellStatus()
     scope.cancelRequested.catch(reject)
     if (policy.timeout !== undefined) timer(policy.timeout).then(resolve, () => {})
   })
