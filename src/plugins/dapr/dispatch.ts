@@ -60,6 +60,7 @@ async function perform(host: WorkflowHost, call: StepCall, size: number, run: Ru
     }
     if ('lacking' in reply) {
       host.block(execution, reply.lacking)
+      if (reply.lacking.code === 'ENGINE_UNAVAILABLE') host.holdAgain(execution)
       await host.tasks.timer(Math.min(FIRST_LOOK * 2 ** lacked++, LONGEST_LOOK))
       continue
     }
@@ -93,7 +94,7 @@ function callOf(host: WorkflowHost, step: StepDescriptor, run: RunInfo, executio
   const conversation = conversationOf(step)
   const large = conversation && sizeOf(conversation.append) > inline ? conversation : undefined
   if (conversation) conversationsHere.set(`${nonce} ${execution}`, () => run.messages(conversation.base))
-  const held = large && host.hold(large)
+  const held = large && host.hold(execution, large)
   const size = conversation ? 0 : sizeOf(step.input)
   const heldInput = size > inline && size <= MAX_INPUT ? host.holdInput(execution, step.input) : undefined
   return {

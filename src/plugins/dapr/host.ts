@@ -47,6 +47,8 @@ export class WorkflowHost {
   readonly #woken = new Map<string, () => void>()
   readonly #blocked = new Map<string, ErrorJson>()
   readonly #digests = new WeakMap<AgentSpec, string>()
+  /** By execution: keeps the rows with what its step is given. */
+  readonly #held = new Map<string, () => Promise<unknown>>()
   #bytes = 0
   #inPast: boolean
   #cancelled: { readonly reason?: string } | undefined
@@ -132,19 +134,27 @@ export class WorkflowHost {
   }
 
   /** Puts what is new of a conversation into a row, before Dapr has its turn; gives the end under which it is there. */
-  hold(conversation: Conversation): ConversationEnd {
-    const end = endOf(conversation)
-    // Where it was scheduled before it is there.
-    if (!this.context.isReplaying()) void this.tasks.direct(() => keepRow(this.#options.rows, this.nonce, conversation))
-    return end
+  hold(execution: string, conversation: Conversation): ConversationEnd {
+    this.#hold(execution, () => keepRow(this.#options.rows, this.nonce, conversation))
+    return endOf(conversation)
   }
 
   /** Puts what a step is given into rows, before Dapr has its turn; gives their number. */
   holdInput(execution: string, input: unknown): number {
     const text = JSON.stringify(input)
     const key = inputKey(this.nonce, execution)
-    if (!this.context.isReplaying()) void this.keepText(key, text)
+    this.#hold(execution, () => this.#options.rows.putText(this.nonce, key, text))
     return pagesOf(text)
+  }
+
+  /**
+   * Puts it there again, once a turn: of a turn that was given up because the run had diverged, Dapr has the events as old
+   * ones afterwards, though nothing was scheduled in it.
+   */
+  holdAgain(execution: string): void {
+    const keep = this.#held.get(execution)
+    this.#held.delete(execution)
+    if (keep) void this.tasks.direct(keep)
   }
 
   readRecord(key: string, pages: number): Promise<StepRecord> {
@@ -193,6 +203,12 @@ export class WorkflowHost {
       this.#digests.set(spec, known)
     }
     return known
+  }
+
+  #hold(execution: string, keep: () => Promise<unknown>): void {
+    this.#held.set(execution, keep)
+    // Where it was scheduled before it is there, mostly.
+    if (!this.context.isReplaying()) void this.tasks.direct(keep)
   }
 
   #hear(event: RunEvent | undefined): void {
