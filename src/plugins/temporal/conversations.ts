@@ -113,7 +113,7 @@ function isBase(all: readonly Message[], base: Base, start: Base | undefined, sp
 /** What steps gave that ran here: the next model call is told of it by name. */
 class GivenOutputs {
   readonly #given = new Map<string, { readonly value: Json; readonly letters: number }>()
-  readonly #worker = randomUUID().slice(0, 8)
+  readonly #worker = randomUUID()
   readonly #limit: number
   #count = 0
   #letters = 0

@@ -3,6 +3,7 @@
  * of them need not stand there again: it is named by the record that has it, and the worker that made it still has it.
  */
 import type { Json, Message, StepDescriptor } from '../../index.ts'
+import { deepFreeze } from '../../json.ts'
 import type { NamedRecord } from './protocol.ts'
 
 /** Letters from which it is worth it: a worker that lacks something has to ask for all of it. */
@@ -17,7 +18,9 @@ export function spoken({ kind }: Pick<StepDescriptor, 'kind'>, output: Json | un
   return kind === 'model' ? (output as { readonly message?: Json } | undefined)?.message : undefined
 }
 
+/** Frozen: a hook that edited it in place would have the name, and the next workflow run, mean something else. */
 export function noteOutput(names: Names, step: StepDescriptor, { name, output }: NamedRecord): void {
+  deepFreeze(output)
   if (name !== undefined) names.set(spoken(step, output), name)
 }
 

@@ -42,6 +42,19 @@ test('where one is missing, nothing is made up', () => {
   expect(fillIn(overTheWire(rest) as Message[], named, (name) => (name === 'b' ? undefined : 'x'))).toBeUndefined()
 })
 
+test('what is named stays what its record says: an edit in place is refused, long or short', () => {
+  const names: Names = new Map()
+  const of = { kind: 'tool', id: '1', execution: 1, name: 'look', input: {}, policy: {} } as never
+  const long = { flights: [{ id: 'JL44' }] }
+  const short = { flights: [{ id: 'JL44' }] }
+  noteOutput(names, of, { of: '', name: 'a', output: long })
+  noteOutput(names, of, { of: '', output: short })
+  for (const { flights } of [long, short]) {
+    expect(() => Object.assign(flights[0] as object, { id: 'JL45' })).toThrow(TypeError)
+    expect(() => flights.push({ id: 'JL45' })).toThrow(TypeError)
+  }
+})
+
 test('an equal message that no step gave is not named', () => {
   const { rest, named } = nameKnown(namesOfSteps(), [overTheWire(said)])
   expect({ rest, named }).toEqual({ rest: [said], named: {} })
