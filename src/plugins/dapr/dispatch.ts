@@ -61,7 +61,7 @@ async function perform(host: WorkflowHost, call: StepCall, size: number, run: Ru
     if ('lacking' in reply) {
       host.block(execution, reply.lacking)
       if (reply.lacking.code === 'ENGINE_UNAVAILABLE') host.holdAgain(execution)
-      await host.tasks.timer(Math.min(FIRST_LOOK * 2 ** lacked++, LONGEST_LOOK))
+      await host.tasks.timer(untilLook(lacked++))
       continue
     }
     host.block(execution, undefined)
@@ -80,10 +80,20 @@ async function replyOf(host: WorkflowHost, name: string, call: StepCall): Promis
     return reply
   } catch (error) {
     // The activity itself gives failures as replies: Dapr had no such activity, or could not bring what it gave.
-    const message = error instanceof Error ? error.message : String(error)
-    const code = /not registered|NotRegistered/.test(message) ? 'TOOL_UNKNOWN' : 'ENGINE_UNAVAILABLE'
-    return { lacking: { code, kind: 'retryable', message } }
+    return { lacking: lackingOf(error) }
   }
+}
+
+/** What an activity that was not done lacked. */
+export function lackingOf(error: unknown): ErrorJson {
+  const message = error instanceof Error ? error.message : String(error)
+  const code = /not registered|NotRegistered/.test(message) ? 'TOOL_UNKNOWN' : 'ENGINE_UNAVAILABLE'
+  return { code, kind: 'retryable', message }
+}
+
+/** Milliseconds until it is tried again, after it was tried once more than so many times. */
+export function untilLook(before: number): number {
+  return Math.min(FIRST_LOOK * 2 ** before, LONGEST_LOOK)
 }
 
 function callOf(host: WorkflowHost, step: StepDescriptor, run: RunInfo, execution: string): StepCall {

@@ -1,7 +1,7 @@
 /** Waits: an answer is the first row that is written for it, and an event wakes the run to read it. */
 import type { RunInfo, Step, WaitOutput } from '../../index.ts'
 import { fingerprint, requireSameStep } from '../../index.ts'
-import { unlessCancelled } from './dispatch.ts'
+import { lackingOf, unlessCancelled, untilLook } from './dispatch.ts'
 import type { WorkflowHost } from './host.ts'
 import type { AnswerCall, AnswerReply } from './protocol.ts'
 import { ANSWER, answerKey } from './protocol.ts'
@@ -34,12 +34,15 @@ async function person(host: WorkflowHost, step: Step<'wait'>, run: RunInfo): Pro
   let woken = Promise.withResolvers<void>()
   host.openWait({ id, input }, () => woken.resolve())
   const late = policy.timeout === undefined ? undefined : host.tasks.timer(policy.timeout).then(() => 'late' as const)
-  const stop = (): void => host.closeWait(id)
+  const stop = (): void => {
+    host.block(id, undefined)
+    host.closeWait(id)
+  }
   run.signal.addEventListener('abort', stop, { once: true })
   try {
     // The first look is made when those outside can see the wait: an answer that came at once is not missed.
     for (let call = callOf(host, step); ; ) {
-      const { of, row } = (await host.tasks.activity(ANSWER, call)) as AnswerReply
+      const { of, row } = await look(host, id, call)
       requireSameStep(step, of)
       if (row) return row
       run.opened(id)
@@ -50,5 +53,19 @@ async function person(host: WorkflowHost, step: Step<'wait'>, run: RunInfo): Pro
   } finally {
     run.signal.removeEventListener('abort', stop)
     host.closeWait(id)
+  }
+}
+
+/** What the state store has; looked for again after durable timers where it could not be asked. */
+async function look(host: WorkflowHost, id: string, call: AnswerCall): Promise<AnswerReply> {
+  for (let failed = 0; ; failed++) {
+    try {
+      const reply = (await host.tasks.activity(ANSWER, call)) as AnswerReply
+      host.block(id, undefined)
+      return reply
+    } catch (error) {
+      host.block(id, lackingOf(error))
+      await host.tasks.timer(untilLook(failed))
+    }
   }
 }
