@@ -200,9 +200,9 @@ export const writersKey = (nonce: string): string => `holdfast/rows/${nonce}`
 export const listKey = (nonce: string, writer: string, list: number): string =>
   `holdfast/rows/${nonce}/${writer}/${list}`
 
-/** The id of a run's workflow: Dapr does not take all letters. */
+/** The id of a run's workflow: Dapr does not take all letters, and `~` is before how many runs of the id were deleted. */
 export const instanceId = (runId: string, deleted = 0): string =>
-  encodeURIComponent(runId) + (deleted > 0 ? `~${deleted}` : '')
+  encodeURIComponent(runId).replaceAll('~', '%7E') + (deleted > 0 ? `~${deleted}` : '')
 
 /** Bytes of a value as JSON. */
 export function sizeOf(value: unknown): number {
