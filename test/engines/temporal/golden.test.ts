@@ -1,14 +1,17 @@
 /**
  * Histories of released versions, replayed: a change of the loop or of the plugin that runs in flight would not survive is
- * found here. With HOLDFAST_RECORD=1 a history is recorded for what is there now, under the name of the version.
+ * found here. With HOLDFAST_RECORD=1 a history is recorded for what is there now, under the name of the version. One that is
+ * there is kept: runs of that version may be in flight. Before the first release none are: a recording of 0.1.0 was replaced when
+ * the fingerprint of a model step changed, and can't be replayed any more.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { Worker } from '@temporalio/worker'
 import { expect, inject, test } from 'vitest'
+import packageJson from '../../../package.json' with { type: 'json' }
 import { createContractAgent } from '../../support/contract-agent.ts'
 import { temporalWorld } from './support/world.ts'
 
@@ -24,6 +27,8 @@ interface GoldenEvent {
 }
 
 test.skipIf(!process.env['HOLDFAST_RECORD'])('record', async () => {
+  const file = join(folder, `contract-${packageJson.version}.json`)
+  expect(existsSync(file), `${file} is there already: raise the version, or delete what was never released`).toBe(false)
   const effects = join(mkdtempSync(join(tmpdir(), 'holdfast-golden-')), 'effects')
   const world = await temporalWorld()
   await world.work([createContractAgent({ effects })])
@@ -33,7 +38,8 @@ test.skipIf(!process.env['HOLDFAST_RECORD'])('record', async () => {
   await run.respond(APPROVAL, { approved: true, by: 'Ann' })
   await run.result()
   const history = await world.client.workflow.getHandle('golden').fetchHistory()
-  writeFileSync(join(folder, 'contract-0.1.json'), `${JSON.stringify(JSON.parse(historyToJSON(history), scrub))}\n`)
+  const text = `${JSON.stringify(JSON.parse(historyToJSON(history), scrub))}\n`
+  writeFileSync(file, text, { flag: 'wx' })
   await world.close()
   rmSync(join(effects, '..'), { recursive: true })
 })
