@@ -68,26 +68,32 @@ export class Conversations {
 
   async keep({ nonce }: StepCall, conversation: Conversation, before: readonly Message[]): Promise<void> {
     await keepRow(this.#rows, nonce, conversation)
-    this.#remember(conversationKey(nonce, endOf(conversation).digest), [...before, ...conversation.append])
+    const { base, append } = conversation
+    const letters = this.#known.get(conversationKey(nonce, base.digest))?.letters ?? lettersOf(before)
+    const messages = [...before, ...append]
+    this.#remember(conversationKey(nonce, endOf(conversation).digest), messages, letters + lettersOf(append))
   }
 
   async #upTo(nonce: string, end: ConversationEnd, step: string): Promise<readonly Message[]> {
     const parts: (readonly Message[])[] = []
+    let letters = 0
     for (let at = end; at.length > 0; ) {
       const key = conversationKey(nonce, at.digest)
       const known = this.#known.get(key)
       if (known) {
         parts.push(known.messages)
+        letters += known.letters
         break
       }
       const row = await this.#rows.get<ConversationRow>(key)
       const messages = row && (await this.#messagesOf(key, row))
       if (!messages) throw missing(step)
       parts.push(messages)
+      letters += lettersOf(messages)
       at = row.before
     }
     const messages = parts.reverse().flat()
-    this.#remember(conversationKey(nonce, end.digest), messages)
+    this.#remember(conversationKey(nonce, end.digest), messages, letters)
     return messages
   }
 
@@ -97,9 +103,8 @@ export class Conversations {
     return text === undefined ? undefined : (JSON.parse(text) as Message[])
   }
 
-  #remember(key: string, messages: readonly Message[]): void {
+  #remember(key: string, messages: readonly Message[], letters: number): void {
     if (this.#known.has(key)) return
-    const letters = JSON.stringify(messages.at(-1) ?? '').length * messages.length
     this.#known.set(key, { messages, letters })
     this.#letters += letters
     for (const [oldest, { letters: its }] of this.#known) {
@@ -108,6 +113,10 @@ export class Conversations {
       this.#letters -= its
     }
   }
+}
+
+function lettersOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0)
 }
 
 function missing(step: string): HoldfastError {
