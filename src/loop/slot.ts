@@ -235,7 +235,8 @@ export class Slot<K extends StepKind = StepKind> {
     const record = result as StepRecord
     this.#checkRecord(now, record)
     if (record.error) throw errorFromJson(record.error)
-    return record.output as StepOutput<K>
+    // As recorded: what a hook changed in place would be seen by no engine.
+    return deepFreeze(record.output) as StepOutput<K>
   }
 
   /** Divergence is found here, for every engine: what was recorded says of which step it is. */

@@ -29,6 +29,16 @@ describe('event.step', () => {
     expect(log).toEqual([`b sees ${all}`, `a sees ${all}`, `runs with ${all}`])
   })
 
+  it('gives an outcome that no hook can change in place: no engine would see it', async () => {
+    const agent = agentOf([call('search'), text('done')], {
+      tools: [toolOf('search', { execute: () => ({ found: 1 }) })],
+    })
+    agent.on('AfterToolCall', ({ outcome }) => {
+      if (outcome.status === 'ok') (outcome.output as { found: number }).found = 2
+    })
+    expect(await failureOf(agent.run('go'))).toMatchObject({ code: 'HOOK_FAILED' })
+  })
+
   it('can be settled: nothing runs, the model is told the answer', async () => {
     const agent = agentOf([call('search'), text('done')], {
       tools: [toolOf('search', { execute: () => expect.unreachable() })],
