@@ -72,7 +72,10 @@ it('a store that stays away fails the run with what to look at, and the stream o
   const agent = agentOf([text('A picture.')], { payloads: flakyPayloads(9), streams })
   const failed = failureOf(agent.run(input, { runId: 'r' }))
   await vi.runAllTimersAsync()
-  expect(await failed).toMatchObject({ code: 'TASK_FAILED', message: expect.stringContaining('payload store: 503') })
+  expect(await failed).toMatchObject({
+    code: 'TASK_FAILED',
+    message: expect.stringContaining('payload store: Error: 503'),
+  })
   for await (const chunk of streams.read('r')) expect(chunk).toBeUndefined()
 })
 

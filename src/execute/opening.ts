@@ -15,10 +15,10 @@ export interface Pinned extends Partial<Opening> {
   readonly spec: AgentSpec
 }
 
-/** Whether there is something to be stored, and a place for it. */
-export function hasLargeFiles({ input, messages = [] }: Opening, payloads: PayloadStore | undefined): boolean {
+/** Whether there is something to be stored. */
+export function hasLargeFiles({ input, messages = [] }: Opening): boolean {
   const contents = [input, ...messages.map(({ content }) => content)]
-  return payloads !== undefined && contents.some((each) => typeof each !== 'string' && each.some(isLargeFile))
+  return contents.some((each) => typeof each !== 'string' && each.some(isLargeFile))
 }
 
 /** An opening with its large files in the store. */

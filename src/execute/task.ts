@@ -44,11 +44,17 @@ const OWN_TASKS: { readonly [name: string]: OwnTask } = {
   /** Pins what the run is: the spec as it is now. A resumed run is given what was recorded. */
   'holdfast.start': async ({ spec, payloads }, what) => {
     const opening = what as unknown as Opening
-    if (!payloads || !hasLargeFiles(opening, payloads)) return { spec } as unknown as Json
+    if (!payloads || !hasLargeFiles(opening)) return { spec } as unknown as Json
     try {
       return { spec, ...(await storeOpening(opening, payloads)) } as unknown as Json
     } catch (error) {
-      throw isHoldfastError(error) ? error : storeFailed(error)
+      if (isHoldfastError(error)) throw error
+      throw new HoldfastError({
+        code: 'TASK_FAILED',
+        kind: 'retryable',
+        message: `payload store: ${String(error)}`,
+        cause: error,
+      })
     }
   },
 
@@ -85,13 +91,4 @@ const OWN_TASKS: { readonly [name: string]: OwnTask } = {
     const messages = await runOwnCode('TASK_FAILED', () => compactWith([...all], executionRequest(attempt)))
     return toJson(messages, `step ${attempt.step.id}: compacted messages`)
   },
-}
-
-function storeFailed(cause: unknown): HoldfastError {
-  return new HoldfastError({
-    code: 'TASK_FAILED',
-    kind: 'retryable',
-    message: `a file of the run's input could not be put into the payload store: ${cause instanceof Error ? cause.message : String(cause)}`,
-    cause,
-  })
 }

@@ -6,7 +6,7 @@ import { digest } from '../digest.ts'
 import type { Approvable } from './approve.ts'
 import { idempotencyKey } from '../execute/execute-step.ts'
 import type { Slot } from './slot.ts'
-import { outcomeOf, runTask } from './stepping.ts'
+import { IO_POLICY, outcomeOf, runTask } from './stepping.ts'
 import type { Reconciled } from '../step-kinds.ts'
 import { keptAnswer, openWaits } from './waits.ts'
 
@@ -44,10 +44,7 @@ async function findOut(slot: Slot<'tool'>, { tool }: Approvable): Promise<Reconc
         execution: 1,
         name: 'holdfast.reconcile',
         input: { tool: tool.name, input, stepId: id, idempotencyKey: idempotencyKey(frame.run.runId, id) },
-        policy: {
-          effect: 'repeatable',
-          retry: { maxAttempts: 3, initialInterval: 1_000, backoff: 2, maxInterval: 60_000 },
-        },
+        policy: IO_POLICY,
       },
       options,
     )

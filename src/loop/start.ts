@@ -14,7 +14,7 @@ import { busOf, Frame, RunContext } from './run-context.ts'
 import type { Pinned } from '../execute/opening.ts'
 import { hasLargeFiles } from '../execute/opening.ts'
 import type { AgentSpec } from '../spec.ts'
-import { needTask } from './stepping.ts'
+import { IO_POLICY, needTask } from './stepping.ts'
 import type { StepDescriptor } from '../step.ts'
 
 export interface StartRequest extends Pick<RunSetup, 'onChunk' | 'onEvent'> {
@@ -24,8 +24,6 @@ export interface StartRequest extends Pick<RunSetup, 'onChunk' | 'onEvent'> {
   readonly state?: RunState
   readonly kept?: { readonly [id: string]: Json }
 }
-
-const RETRY = { maxAttempts: 3, initialInterval: 1_000, backoff: 2, maxInterval: 60_000 }
 
 /** Run an agent to the end, or until it waits. Gives the machine's state. */
 export async function startAgentRun(base: AgentDefinition, request: StartRequest): Promise<RunState> {
@@ -80,7 +78,7 @@ async function openRun(
     : starting({})
   const body = async (): Promise<RunState> => {
     try {
-      if (!state && (run.port ? !run.byName : hasLargeFiles(opening, run.payloads))) {
+      if (!state && (run.port ? !run.byName : run.payloads && hasLargeFiles(opening))) {
         frame = starting(await startOfRun(frame, what))
       }
       await invoke(frame, step)
@@ -127,8 +125,7 @@ async function pin(frame: Frame, what: Json): Promise<Pinned> {
       execution: 1,
       name: 'holdfast.start',
       input: what,
-      // It may write files to a store.
-      policy: { effect: 'repeatable', retry: RETRY },
+      policy: IO_POLICY,
     })
     const { spec, ...said } = pinned as unknown as Pinned
     return { ...said, spec: sameJson(spec, frame.state.spec) ? frame.state.spec : spec }

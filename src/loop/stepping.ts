@@ -6,7 +6,7 @@ import type { Frame } from './run-context.ts'
 import { isPromise } from '../promise.ts'
 import type { SlotOptions } from './slot.ts'
 import { Slot } from './slot.ts'
-import type { Step, StepDescriptor } from '../step.ts'
+import type { Step, StepDescriptor, StepPolicy } from '../step.ts'
 import type { StepKind, StepOutput } from '../step-kinds.ts'
 
 /** What the hooks of a step may ask for. */
@@ -19,6 +19,12 @@ export interface Asks {
 export interface BeforeOptions {
   readonly asks?: Asks
   readonly toolCallId?: string | undefined
+}
+
+/** Of the loop's own tasks that ask something outside: a service to reconcile with, a store for files. */
+export const IO_POLICY: StepPolicy = {
+  effect: 'repeatable',
+  retry: { maxAttempts: 3, initialInterval: 1_000, backoff: 2, maxInterval: 60_000 },
 }
 
 /** The hook before a step of a kind. */

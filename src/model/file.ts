@@ -62,7 +62,7 @@ export async function toModelFile(data: FileData, source: FileSource): Promise<S
       if (source.payloads) return { type: 'data', data: await source.payloads.get(data.ref) }
       throw new HoldfastError({
         code: 'UNSUPPORTED',
-        message: `${source.where}: a file of the conversation is in a PayloadStore, and there is none here. Give the engine the store that the run began with.`,
+        message: `${source.where}: a file of the conversation is in a PayloadStore: give the engine the one that the run began with.`,
         details: { ref: data.ref },
       })
     }
