@@ -52,6 +52,7 @@ async function runProcess(
   hold = false,
 ): Promise<Told> {
   const told: Told = { points: [], waits: [], recorded: [], started: [] }
+  const holds = killAt !== undefined || hold
   const child = fork(CHILD, {
     execArgv: ['--conditions=holdfast-source'],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -61,24 +62,29 @@ async function runProcess(
       RUN: 'trip-1',
       MODEL_URL: server.url,
       PROMPT,
-      ...((killAt || hold) && { HOLD: '1' }),
+      ...(holds && { HOLD: '1' }),
     },
   })
   let seen = 0
   child.on('message', (message: ChildMessage) => {
     switch (message.type) {
-      case 'point':
+      case 'point': {
         told.points.push(message.name)
         if (killAt?.name === message.name && ++seen === killAt.occurrence) child.kill('SIGKILL')
-        else if (!child.killed) child.send({ go: message.id })
+        if (child.killed) break
+        child.send({ go: message.id })
+        // Not before: nobody would wait any more, and the point would not be reached.
+        const [step = '', boundary] = message.name.split(' ')
+        if (boundary === 'while-waiting') void approve(dir, step)
         break
+      }
       case 'fact':
         if (message.what === 'recorded') told.recorded.push(message.step)
         if (message.what === 'started') told.started.push(message.step)
         break
       case 'wait':
         told.waits.push(message.waitId)
-        void approve(dir, message.waitId)
+        if (!holds) void approve(dir, message.waitId)
         break
       case 'result':
         told.result = message.result
