@@ -17,18 +17,28 @@ export function digest(value: Json, seed = ''): string {
   return finish(lanes)
 }
 
-const chained = new WeakMap<object, { readonly previous: string; readonly digest: string }>()
+interface Chained {
+  readonly message: object
+  readonly previous: string
+  readonly digest: string
+}
+
+/** The last few, in a ring: a `WeakMap` takes longer to write to than a message to digest. */
+const recent: Chained[] = []
+const RECENT = 16
+let oldest = 0
 
 /**
  * The digest of a conversation after one more message: chained, so that a turn costs what is new in it. Of a message that
- * can't change it is kept: the step that shows it to a model, and the base after that, both ask for it.
+ * can't change it is kept for a while: the step that shows it to a model, and the base after that, both ask for it.
  */
 export function chainDigest(previous: string, message: Json): string {
   if (typeof message !== 'object' || message === null || !Object.isFrozen(message)) return digest(message, previous)
-  const known = chained.get(message)
-  if (known?.previous === previous) return known.digest
+  const known = recent.find((one) => one.message === message && one.previous === previous)
+  if (known) return known.digest
   const now = digest(message, previous)
-  chained.set(message, { previous, digest: now })
+  recent[oldest] = { message, previous, digest: now }
+  oldest = (oldest + 1) % RECENT
   return now
 }
 

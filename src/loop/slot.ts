@@ -50,7 +50,7 @@ export class Slot<K extends StepKind = StepKind> {
   /** What runs: the gate, and what hooks made of it. */
   step: Step<K>
   /** Plugins whose hooks put something into `event.step`. */
-  readonly touched: Set<string> = new Set()
+  readonly touched: string[] = []
   /** Why a hook refused the step. */
   denied: string | undefined
   /** Whether the work was done in this process, in the last execution. */
@@ -128,7 +128,7 @@ export class Slot<K extends StepKind = StepKind> {
     if (typeof step?.run !== 'function' || step.kind !== kind || step.id !== id) {
       throw notThatStep(this.descriptor, plugin)
     }
-    this.touched.add(plugin)
+    if (!this.touched.includes(plugin)) this.touched.push(plugin)
     if (isOtherConversation(this.descriptor, step)) throw otherConversation(this.descriptor, plugin)
     this.step = step
   }
@@ -162,7 +162,7 @@ export class Slot<K extends StepKind = StepKind> {
   #checkReached(cause: unknown): void {
     if (this.#settled) return
     const lostInput = this.#reached !== undefined && this.#reached.input !== this.step.input
-    if (!this.#reached || lostInput) throw notRecorded(this.descriptor, [...this.touched], lostInput, cause)
+    if (!this.#reached || lostInput) throw notRecorded(this.descriptor, this.touched, lostInput, cause)
   }
 
   /** Only what `reconcile` or a person found (`not-done`) lets a `once` step run again. */
@@ -245,7 +245,7 @@ export class Slot<K extends StepKind = StepKind> {
     // Without an engine a fingerprint is made only where the state leaves the process.
     if (!port && record.of === undefined) return
     if (!record || typeof record.of !== 'string') throw noRecord(port?.engine, now)
-    if (record.of !== this.#fingerprintOf(now)) requireSameStep(now, record.of, [...this.touched])
+    if (record.of !== this.#fingerprintOf(now)) requireSameStep(now, record.of, this.touched)
   }
 
   /** Of a step that was just executed it is asked for twice; of its parts hooks can change the input alone. */

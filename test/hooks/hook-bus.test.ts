@@ -1,6 +1,6 @@
 import type { AgentPlugin } from 'holdfast'
 import { HoldfastError } from 'holdfast'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { MessageAddedEvent } from '../../src/hooks/events.ts'
 import { HookBus } from '../../src/hooks/hook-bus.ts'
 import { orderPlugins } from '../../src/loop/order.ts'
@@ -148,5 +148,22 @@ describe('a hook that throws', () => {
     const bus = new HookBus([hooksOf('a', { BeforeToolCall: () => Promise.reject(new Error('x')) }), ...plugins])
     await failureOf(bus.emit('BeforeToolCall', () => event))
     expect(log).toEqual([])
+  })
+})
+
+describe('the debug log of emittery', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  it('does not print what hooks are given, whatever DEBUG says', async () => {
+    vi.stubEnv('DEBUG', '*')
+    const print = vi.spyOn(console, 'log').mockImplementation(() => {})
+    try {
+      const { plugins, log } = noting(['a'])
+      await new HookBus(plugins).emit('BeforeToolCall', () => event)
+      expect(log).toEqual(['before a'])
+      expect(print).not.toHaveBeenCalled()
+    } finally {
+      vi.unstubAllEnvs()
+    }
   })
 })
