@@ -88,10 +88,20 @@ function sorted(keys: string[]): string[] {
 
 /** Eight characters at a time, but for the first four, which go with what the text is and how long. */
 function text(lanes: Lanes, tag: number, value: string): void {
-  mix(lanes, tag, value.length, pair(value, 0), pair(value, 2))
-  for (let i = 4; i < value.length; i += 8) {
-    mix(lanes, pair(value, i), pair(value, i + 2), pair(value, i + 4), pair(value, i + 6))
+  const { length } = value
+  mix(lanes, tag, length, pair(value, 0), pair(value, 2))
+  let i = 4
+  // Nothing is asked for past the end: without that question a letter costs half.
+  for (; i + 8 <= length; i += 8) {
+    mix(
+      lanes,
+      value.charCodeAt(i) | (value.charCodeAt(i + 1) << 16),
+      value.charCodeAt(i + 2) | (value.charCodeAt(i + 3) << 16),
+      value.charCodeAt(i + 4) | (value.charCodeAt(i + 5) << 16),
+      value.charCodeAt(i + 6) | (value.charCodeAt(i + 7) << 16),
+    )
   }
+  if (i < length) mix(lanes, pair(value, i), pair(value, i + 2), pair(value, i + 4), pair(value, i + 6))
 }
 
 /** Two characters as one word. Past the end there are zeros; the length, mixed before, tells them from a text's own. */
