@@ -8,6 +8,7 @@ import { ConsoleLoggerService } from '@dapr/dapr'
 import { HoldfastError } from '../../index.ts'
 import type { Pasts } from './past.ts'
 import type { RunRows } from './run-rows.ts'
+import type { TurnRequest, Turns, TurnStub } from './turns.ts'
 
 /** Where the SDK's lines go. `console` is one; so are the loggers of pino and winston. */
 export interface DaprLogger {
@@ -29,7 +30,7 @@ interface InnerWorker {
   _grpcChannelOptions?: object
   _stub?: { getWorkItems?: (...given: unknown[]) => Stream }
   logger?: { logService?: LogService }
-  _executeOrchestrator?: (...given: unknown[]) => Promise<void>
+  _executeOrchestrator?: (request: TurnRequest, stub: TurnStub) => Promise<void>
 }
 
 interface Stream {
@@ -72,7 +73,12 @@ export function routeClient(workflows: DaprWorkflowClient, logger: DaprLogger | 
 const SOME: DaprLogger = { error: (...line) => console.error(...line), warn: (...line) => console.warn(...line) }
 
 /** Once for a runtime, before it starts. */
-export function prepareRuntime(runtime: WorkflowRuntime, here: RuntimeHere, logger: DaprLogger | undefined): void {
+export function prepareRuntime(
+  runtime: WorkflowRuntime,
+  here: RuntimeHere,
+  turns: Turns,
+  logger: DaprLogger | undefined,
+): void {
   const inner = innerWorkerOf(runtime)
   // A history may be larger than the 4 MB that gRPC takes by default; daprd has a limit of its own.
   inner._grpcChannelOptions = {
@@ -87,7 +93,7 @@ export function prepareRuntime(runtime: WorkflowRuntime, here: RuntimeHere, logg
   const execute = inner._executeOrchestrator?.bind(inner)
   if (!execute) return
   routeLogs()
-  inner._executeOrchestrator = (...given) => scopes.run({ here, logs }, () => execute(...given))
+  inner._executeOrchestrator = (request, stub) => scopes.run({ here, logs }, () => turns.take(request, stub, execute))
 }
 
 /** What the supervisor says in one line, the SDK says in several. */

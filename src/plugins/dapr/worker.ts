@@ -5,12 +5,13 @@ import { StepActivities } from './activities.ts'
 import type { ActivityOptions } from './activities.ts'
 import { activityNames } from './names.ts'
 import { Pasts } from './past.ts'
-import type { AnswerCall, AnswerReply, AnswerRow, StepCall } from './protocol.ts'
-import { ANSWER, WORKFLOW } from './protocol.ts'
+import type { AnswerCall, AnswerReply, AnswerRow, RunEvent, StepCall } from './protocol.ts'
+import { ANSWER, EVENT, WORKFLOW } from './protocol.ts'
 import { RunRows } from './run-rows.ts'
 import type { DaprLogger } from './runtime.ts'
 import { isConnected, isRunning, prepareRuntime, routeClient, startRuntime } from './runtime.ts'
 import { Store } from './store.ts'
+import { Turns } from './turns.ts'
 import { deliver, workflowsOf } from './wakes.ts'
 import type { WorkerAgent } from './workflow.ts'
 import { agentWorkflow } from './workflow.ts'
@@ -47,7 +48,10 @@ export function registerAgents(
   const here = { rows, pasts: new Pasts(rows) }
   const steps = new StepActivities(rows, { cancelInterval: 500, remember: 50_000_000, ...rest, agents })
   registered.set(runtime, { deliver: () => deliver(workflows, store), logger })
-  prepareRuntime(runtime, here, logger)
+  const wakeUp = (instance: string): void => {
+    void workflows.raiseEvent(instance, EVENT, { type: 'wake' } satisfies RunEvent).catch(() => {})
+  }
+  prepareRuntime(runtime, here, new Turns(wakeUp), logger)
   routeClient(workflows, logger)
   const execute = (_: WorkflowActivityContext, call: StepCall) => steps.execute(call)
   runtime.registerWorkflowWithName(WORKFLOW, agentWorkflow(agents, here))

@@ -1,10 +1,13 @@
 /** The SDK's executor of workflows, driven by hand: a history that grows turn by turn, and its replays. */
 import { createRequire } from 'node:module'
+import type { TurnRequest } from '../../../../src/plugins/dapr/turns.ts'
+import { Turns } from '../../../../src/plugins/dapr/turns.ts'
 
 const require = createRequire(import.meta.url)
 const internal = '@dapr/dapr/workflow/internal/durabletask'
 const { OrchestrationExecutor } = require(`${internal}/worker/orchestration-executor.js`)
 const { Registry } = require(`${internal}/worker/registry.js`)
+const { OrchestratorRequest } = require(`${internal}/proto/orchestrator_service_pb.js`)
 const helper = require(`${internal}/utils/pb-helper.util.js`)
 const { Logger } = require('@dapr/dapr/logger/Logger.js')
 
@@ -25,7 +28,7 @@ export interface Event {
 }
 
 interface Turn {
-  readonly events: readonly unknown[]
+  events: readonly unknown[]
   /** What the workflow asked for in it. */
   readonly actions: unknown
 }
@@ -46,6 +49,12 @@ export class Execution {
 
   get result(): unknown {
     return this.#result
+  }
+
+  /** The last turn ends once more with what an earlier one asked for. */
+  repeat(turn: number): void {
+    const last = this.turns[this.turns.length - 1]
+    if (last) last.events = [...last.events, ...(this.turns[turn]?.events ?? []).filter(isScheduled)]
   }
 
   async turn(events: readonly Event[]): Promise<void> {
@@ -90,8 +99,18 @@ export class Execution {
 
   // biome-ignore lint/suspicious/noExplicitAny: the SDK's messages have no types that can be imported
   async #execute(past: readonly unknown[], coming: readonly unknown[]): Promise<any[]> {
-    const { actions } = await new OrchestrationExecutor(this.#registry).execute('one', past, coming)
-    return actions
+    const request = new OrchestratorRequest()
+    request.setInstanceid('one')
+    request.setPasteventsList([...past])
+    request.setNeweventsList([...coming])
+    let given: unknown[] = []
+    const turns = new Turns(() => {})
+    // As a worker does it.
+    await turns.take(request, { completeOrchestratorTask() {} }, async () => {
+      const executor = new OrchestrationExecutor(this.#registry)
+      given = (await executor.execute('one', request.getPasteventsList(), request.getNeweventsList())).actions
+    })
+    return given
   }
 }
 
@@ -118,4 +137,16 @@ export function fired(id: number): Event {
 
 export function raised(name: string, payload: unknown): Event {
   return { history: helper.newEventRaisedEvent(name, JSON.stringify(payload)) }
+}
+
+/** An item of work about a turn that so many events were before. */
+export function item(instance: string, past: number, execution = 'first'): TurnRequest {
+  const start = helper.newExecutionStartedEvent('test', instance, '{}')
+  start.setTimestamp(helper.newOrchestratorStartedEvent(new Date(execution.length)).getTimestamp())
+  const later = Array.from({ length: Math.max(0, past - 1) }, () => helper.newOrchestratorStartedEvent(new Date(0)))
+  const request = new OrchestratorRequest()
+  request.setInstanceid(instance)
+  request.setPasteventsList(past > 0 ? [start, ...later] : [])
+  request.setNeweventsList(past > 0 ? [helper.newOrchestratorStartedEvent(new Date(0))] : [start])
+  return request
 }
