@@ -70,7 +70,8 @@ class OpenTasks implements Tasks {
   readonly #open: Open[] = []
   #listeners = 0
   #waiting = 0
-  #busy = 0
+  /** What hands over the results of direct work, in the order of the calls. */
+  readonly #direct: (() => Promise<void>)[] = []
   #broken: { readonly error: unknown } | undefined
   /** The generator has handed over to Dapr: what is asked for now would be lost. */
   #handedOver = false
@@ -122,17 +123,19 @@ class OpenTasks implements Tasks {
     }
   }
 
-  async direct<T>(work: () => Promise<T>): Promise<T> {
+  direct<T>(work: () => Promise<T>): Promise<T> {
     this.#checkTurn()
-    this.#busy++
-    try {
-      return await work()
-    } catch (error) {
+    const { promise, resolve } = Promise.withResolvers<T>()
+    const fail = (error: unknown): void => {
       this.#broken ??= { error }
-      return new Promise<never>(() => {})
-    } finally {
-      this.#busy--
     }
+    const done = work().then(
+      (value) => () => resolve(value),
+      (error: unknown) => () => fail(error),
+    )
+    // One after the other: of two at once the function would go on in another order each time.
+    this.#direct.push(async () => (await done)())
+    return promise
   }
 
   hasRoom(bytes: number): boolean {
@@ -161,12 +164,16 @@ class OpenTasks implements Tasks {
   /** Resolves when the function waits for something durable, or has ended. */
   async untilStill(hasEnded: () => boolean): Promise<void> {
     await turnOver()
-    const until = Date.now() + PATIENCE
-    const isOver = (): boolean => this.hasLeft || this.#broken !== undefined || hasEnded()
-    while (!isOver() && (this.#busy > 0 || (this.#open.length === this.#listeners && this.#waiting === 0))) {
-      if (this.#busy === 0 && Date.now() > until) throw notDurable()
-      await new Promise((resolve) => setTimeout(resolve, 1))
-      if (this.#busy === 0) await turnOver()
+    for (let until = Date.now() + PATIENCE; !(this.hasLeft || this.#broken || hasEnded()); await turnOver()) {
+      const handOver = this.#direct.shift()
+      if (handOver) {
+        await handOver()
+        until = Date.now() + PATIENCE
+      } else {
+        if (this.#open.length > this.#listeners || this.#waiting > 0) return
+        if (Date.now() > until) throw notDurable()
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }
     }
     if (this.#broken) throw this.#broken.error
   }

@@ -88,9 +88,7 @@ test('what a history has twice, by an answer that ended the wrong turn, is repla
   )
   await execution.turn([])
   await execution.turn([completed(1, 'x')])
-  await execution.turn([completed(2, 'x')])
-  // Ended by the answer to the turn before it.
-  execution.repeat(1)
+  execution.lose([completed(2, 'x')], { twice: true })
   await execution.turn([fired(3)])
   expect(execution.open).toEqual([{ id: 4, kind: 'activity' }])
   await execution.turn([completed(4, 'done')])

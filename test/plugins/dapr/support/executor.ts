@@ -7,7 +7,8 @@ const require = createRequire(import.meta.url)
 const internal = '@dapr/dapr/workflow/internal/durabletask'
 const { OrchestrationExecutor } = require(`${internal}/worker/orchestration-executor.js`)
 const { Registry } = require(`${internal}/worker/registry.js`)
-const { OrchestratorRequest } = require(`${internal}/proto/orchestrator_service_pb.js`)
+const { OrchestratorRequest, OrchestrationStatus } = require(`${internal}/proto/orchestrator_service_pb.js`)
+const CONTINUED = OrchestrationStatus.ORCHESTRATION_STATUS_CONTINUED_AS_NEW
 const helper = require(`${internal}/utils/pb-helper.util.js`)
 const { Logger } = require('@dapr/dapr/logger/Logger.js')
 
@@ -28,8 +29,8 @@ export interface Event {
 }
 
 interface Turn {
-  events: readonly unknown[]
-  /** What the workflow asked for in it. */
+  readonly events: readonly unknown[]
+  /** What the workflow asked for in it; `undefined`: it was not heard. */
   readonly actions: unknown
 }
 
@@ -51,18 +52,23 @@ export class Execution {
     return this.#result
   }
 
-  /** The last turn ends once more with what an earlier one asked for. */
-  repeat(turn: number): void {
-    const last = this.turns[this.turns.length - 1]
-    if (last) last.events = [...last.events, ...(this.turns[turn]?.events ?? []).filter(isScheduled)]
+  /**
+   * A turn whose answer is not that of the workflow: a worker held it, or it ended by the answer of the turn before it, which
+   * came twice.
+   */
+  lose(events: readonly Event[], { twice = false } = {}): void {
+    const ended = new Set(events.map(({ of }) => of))
+    this.#open = this.#open.filter(({ id }) => !ended.has(id))
+    const before = this.turns.at(-1)?.events ?? []
+    this.turns.push({
+      events: [this.#begin(), ...events.map(({ history }) => history), ...(twice ? before.filter(isScheduled) : [])],
+      actions: undefined,
+    })
   }
 
   async turn(events: readonly Event[]): Promise<void> {
     const ended = new Set(events.map(({ of }) => of))
-    const history = [
-      helper.newOrchestratorStartedEvent(new Date(1_000 * this.turns.length)),
-      ...events.map((event) => event.history),
-    ]
+    const history = [this.#begin(), ...events.map((event) => event.history)]
     if (this.turns.length === 0) history.push(helper.newExecutionStartedEvent('test', 'one', JSON.stringify({})))
     const actions = await this.#execute(this.#past(this.turns.length), history)
     this.#open = this.#open.filter(({ id }) => !ended.has(id))
@@ -78,9 +84,9 @@ export class Execution {
       } else if (action.hasCompleteorchestration()) {
         const end = action.getCompleteorchestration()
         const failure = end.getFailuredetails()
-        this.#result = failure
-          ? { failure: failure.getErrormessage() }
-          : { output: JSON.parse(end.getResult()?.getValue() ?? 'null') }
+        const output = JSON.parse(end.getResult()?.getValue() ?? 'null')
+        if (failure) this.#result = { failure: failure.getErrormessage() }
+        else this.#result = end.getOrchestrationstatus() === CONTINUED ? { continued: output } : { output }
       }
     }
     this.turns.push({ events: [...history, ...scheduled], actions: actions.map(plain) })
@@ -91,6 +97,10 @@ export class Execution {
     const asked = this.turns[turns - 1]?.events ?? []
     const own = asked.filter((event) => !isScheduled(event))
     return (await this.#execute(this.#past(turns - 1), own)).map(plain)
+  }
+
+  #begin(): unknown {
+    return helper.newOrchestratorStartedEvent(new Date(1_000 * this.turns.length))
   }
 
   #past(turns: number): unknown[] {
