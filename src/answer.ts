@@ -1,7 +1,7 @@
 /** Answers to waits: checked before an engine records them, the same on every engine. */
 import { HoldfastError } from './errors.ts'
 import { checkJsonSchema } from './json-schema.ts'
-import type { Json, JsonObject } from './json.ts'
+import type { Json } from './json.ts'
 import { isPlainObject, toJson } from './json.ts'
 import type { WaitInput } from './step-kinds.ts'
 
@@ -13,58 +13,35 @@ export function validateAnswer(input: WaitInput, answer: unknown): Json {
   const json = jsonOf(answer)
   switch (input.type) {
     case 'approval':
-      return checkMembers(json, APPROVAL, 'an approval is { approved: boolean, reason?, by?, input? }')
+      return check(json, APPROVAL, 'an approval is { approved: boolean, reason?, by?, input? }')
     case 'unknown-outcome':
-      return checkReconciled(json)
-    case 'interrupt': {
-      const problems = input.schema === undefined ? [] : checkJsonSchema(input.schema, json)
-      if (problems.length === 0) return json
-      throw invalid(`it does not fit the schema of interrupt '${input.name}': ${problems.join('; ')}`, { problems })
-    }
+      return check(
+        json,
+        isPlainObject(json) && json['status'] === 'done' ? DONE : NOT_DONE,
+        "what became of the step is { status: 'done', output } or { status: 'not-done' } or { status: 'unknown' }",
+      )
+    case 'interrupt':
+      return check(json, input.schema ?? true, `it does not fit the schema of interrupt '${input.name}'`)
     case 'timer':
       throw invalid('a timer is waited for, nobody can answer it')
   }
 }
 
-type Members = { readonly [name: string]: { readonly type?: 'boolean' | 'string'; readonly required?: true } }
+const text = { type: 'string' }
 
-const APPROVAL: Members = {
-  approved: { type: 'boolean', required: true },
-  reason: { type: 'string' },
-  by: { type: 'string' },
-  input: {},
-}
-const DONE: Members = { status: { type: 'string', required: true }, output: { required: true } }
-const NOT_DONE: Members = { status: { type: 'string', required: true } }
-
-const RECONCILED =
-  "what became of the step is { status: 'done', output } or { status: 'not-done' } or { status: 'unknown' }"
-
-function checkReconciled(json: Json): Json {
-  const status = isPlainObject(json) ? json['status'] : undefined
-  if (status === 'done') return checkMembers(json, DONE, RECONCILED)
-  if (status === 'not-done' || status === 'unknown') return checkMembers(json, NOT_DONE, RECONCILED)
-  throw invalid(RECONCILED)
-}
+const APPROVAL = shapeOf({ approved: { type: 'boolean' }, reason: text, by: text, input: true }, 'approved')
+const DONE = shapeOf({ status: text, output: true }, 'status', 'output')
+const NOT_DONE = shapeOf({ status: { enum: ['not-done', 'unknown'] } }, 'status')
 
 /** Members that nobody reads are refused: a misspelt `approved` must not pass as something else. */
-function checkMembers(json: Json, members: Members, shape: string): Json {
-  if (!isPlainObject(json)) throw invalid(shape)
-  const object = json as JsonObject
-  for (const name of Object.keys(object)) {
-    if (!Object.hasOwn(members, name)) throw invalid(`${shape}; it has '${name}'`)
-  }
-  for (const [name, { type, required }] of Object.entries(members)) {
-    const value = Object.hasOwn(object, name) ? object[name] : undefined
-    if (value === undefined && !required) continue
-    if (value === undefined || (type && typeof value !== type))
-      throw invalid(`${shape}; '${name}' is ${describe(value)}`)
-  }
-  return json
+function shapeOf(properties: Json, ...required: string[]): Json {
+  return { type: 'object', properties, required, additionalProperties: false }
 }
 
-function describe(value: Json | undefined): string {
-  return value === undefined ? 'missing' : JSON.stringify(value)
+function check(json: Json, schema: Json, shape: string): Json {
+  const problems = checkJsonSchema(schema, json)
+  if (problems.length > 0) throw invalid(`${shape}: ${problems.join('; ')}`, { problems })
+  return json
 }
 
 function jsonOf(answer: unknown): Json {

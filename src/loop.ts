@@ -21,7 +21,6 @@ import type { AgentSpec } from './spec.ts'
 import type { ResultStatus } from './run-info.ts'
 import type { ItemOutcome } from './loop/run-context.ts'
 import { busOf, Frame } from './loop/run-context.ts'
-import type { Slot } from './loop/slot.ts'
 import { needTask } from './loop/stepping.ts'
 import type { ApprovalAnswer } from './step-kinds.ts'
 import type { Step, StepDescriptor } from './step.ts'
@@ -39,17 +38,12 @@ export async function invoke(frame: Frame, step: StepDescriptor<'agent'>): Promi
   const body = (): Promise<Json> => interpret(frame)
   let failure: HoldfastError | undefined
   try {
-    if (frame.state.begun) await body()
-    else {
-      frame.tell({ type: 'run-started' })
-      const items = [{ step, body, event: 'BeforeInvocation' }] as const
-      const [slot] = (await prepareRun(frame, items)) as [Slot<'agent'>]
-      frame.state = { ...frame.state, begun: true }
-      const output: Json = await slot.run()
-      if (frame.state.status === 'running') {
-        frame.state = afterSettled(frame.state, output)
-        await tellMessages(frame)
-      }
+    if (!frame.state.begun) frame.tell({ type: 'run-started' })
+    const slot = await prepareRun(frame, { step, body, event: 'BeforeInvocation' })
+    const output: Json = await slot.run()
+    if (frame.state.status === 'running') {
+      frame.state = afterSettled(frame.state, output)
+      await tellMessages(frame)
     }
   } catch (error) {
     if (isHoldfastError(error, 'CANCELLED')) {

@@ -112,7 +112,8 @@ export type StepOutcome<K extends StepKind> =
 /**
  * When: a run or an inline sub-agent begins, before anything else of it.
  * May change: `run.state`; it may ask, do tasks, cancel. `step` is the whole run: wrap it to be around all of it.
- * Errors: fail the run. Replay: runs again.
+ * Errors: fail the run. Replay: runs again, also where a run goes on by `resume()`: what it asked for is kept, and what it does
+ * to `run.state` is not done twice.
  */
 export interface BeforeInvocationEvent extends BeforeEvent<'agent'>, Asking {}
 

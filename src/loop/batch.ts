@@ -9,6 +9,7 @@ import type { HoldfastError } from '../errors.ts'
 import { isSuspended } from '../errors.ts'
 import type { HookName, StepOutcome } from '../hooks/events.ts'
 import type { Json } from '../json.ts'
+import type { RunState } from '../machine.ts'
 import { isPromise } from '../promise.ts'
 import { resolveUnknown } from './reconcile.ts'
 import type { Frame, ItemOutcome } from './run-context.ts'
@@ -61,7 +62,7 @@ export async function runBatch<K extends StepKind>(
     }
     return outcomes
   } catch (error) {
-    goBack(frame, before, error)
+    if (isSuspended(error)) goBack(frame, before)
     throw error
   }
 }
@@ -71,20 +72,26 @@ function markOf(frame: Frame): Pick<Frame, 'state'> & { readonly plugins: Record
   return { state: frame.state, plugins: frame.copyPlugins() }
 }
 
-/** Where work was suspended, what hooks left is undone: they will run again, on what they began with. */
-function goBack(frame: Frame, { state, plugins }: ReturnType<typeof markOf>, error: unknown): void {
-  if (!isSuspended(error)) return
+/** What hooks left is undone: they will run again, on what they began with, or had run already. */
+function goBack(frame: Frame, { state, plugins }: ReturnType<typeof markOf>): void {
   frame.restorePlugins(plugins)
   frame.state = state
 }
 
-/** The hooks before a run, which has no batch of its own. */
-export async function prepareRun<K extends StepKind>(frame: Frame, items: readonly BatchItem<K>[]): Promise<Slot<K>[]> {
+/**
+ * The hooks before a run, which has no batch of its own. A run that goes on from its state is wrapped by them once more: what
+ * they had asked for is in it, and what they count has counted.
+ */
+export async function prepareRun(frame: Frame, item: BatchItem<'agent'>): Promise<Slot<'agent'>> {
   const before = markOf(frame)
+  const { begun, asked } = frame.state
   try {
-    return await prepare(frame, items)
+    const [slot] = (await prepare(frame, [item], () => {}, asked)) as [Slot<'agent'>]
+    if (begun) goBack(frame, before)
+    else frame.state = { ...frame.state, begun: true, asked: Object.fromEntries(frame.memo) }
+    return slot
   } catch (error) {
-    goBack(frame, before, error)
+    if (isSuspended(error)) goBack(frame, before)
     throw error
   }
 }
@@ -93,9 +100,11 @@ export async function prepareRun<K extends StepKind>(frame: Frame, items: readon
 async function prepare<K extends StepKind>(
   frame: Frame,
   items: readonly BatchItem<K>[],
-  extra: (pending: PendingWait[]) => void = () => {},
+  extra: (pending: PendingWait[]) => void,
+  asked: RunState['asked'] = {},
 ): Promise<Slot<K>[]> {
   frame.memo.clear()
+  for (const [id, json] of Object.entries(asked)) frame.memo.set(id, json)
   frame.settled.clear()
   for (;;) {
     const plugins = frame.copyPlugins()

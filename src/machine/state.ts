@@ -17,6 +17,8 @@ export interface RunState {
   readonly turn: number
   /** Whether BeforeInvocation was called. */
   readonly begun: boolean
+  /** What its hooks had asked for, and been given, by id: of a run that goes on from its state, they wrap what is left of it. */
+  readonly asked: { readonly [id: string]: Json }
   /** Messages that the run was started with: a conversation to go on with, nothing new. */
   readonly given: number
   /** Events that observers were told of: numbers go on from here. */
@@ -71,6 +73,7 @@ export function startRun(spec: AgentSpec, start: RunStart): RunState {
     status: 'running',
     turn: 0,
     begun: false,
+    asked: {},
     given: start.messages?.length ?? 0,
     events: 0,
     phase: { type: 'model' },

@@ -2,7 +2,7 @@
 import type { RunResult } from 'holdfast'
 import { settledStep, withInput, wrapStep } from 'holdfast'
 import { describe, expect, it } from 'vitest'
-import { agentOf, call, calls, failureOf, hooksOf, scriptedModel, text, toolOf } from '../support/kit.ts'
+import { agentOf, call, calls, failureOf, hooksOf, overTheWire, scriptedModel, text, toolOf } from '../support/kit.ts'
 
 const lastToolOutput = ({ messages }: RunResult): unknown => {
   const message = messages.findLast(({ role }) => role === 'tool')
@@ -260,6 +260,40 @@ describe('BeforeInvocation', () => {
     expect(result).toMatchObject({ status: 'completed', text: 'not on Sundays', turns: 0 })
     expect(result.messages.map(({ role }) => role)).toEqual(['user', 'assistant'])
     expect(await agent.run('go').then(({ state }) => state.phase)).toEqual({ type: 'end' })
+  })
+})
+
+describe('BeforeInvocation, of a run that goes on from its state', () => {
+  it('wraps what is left of it; what it had asked for is kept, and what it counts is counted once', async () => {
+    const log: string[] = []
+    const inOneProcess = () => {
+      const agent = agentOf([call('pay'), text('done')], { tools: [toolOf('pay', { approval: true })] })
+      agent.use({
+        name: 'guard',
+        tasks: { policy: () => void log.push('policy read') },
+        hooks: {
+          async BeforeInvocation(event) {
+            const { run } = event
+            await event.task('policy')
+            const mark = await event.interrupt({ name: 'mark' })
+            run.state = ((run.state as number | undefined) ?? 0) + 1
+            event.step = wrapStep(event.step, async (go) => {
+              const output = await go()
+              log.push(`${mark} ends with ${output}`)
+              return output
+            })
+          },
+          AfterInvocation: ({ run }) => void log.push(`counted ${run.state}`),
+        },
+      })
+      return agent
+    }
+    const asked = await inOneProcess().run('go')
+    const began = await inOneProcess().resume(overTheWire(asked.state), { 'run/wait/guard/mark': '!' })
+    expect(began.waits.map(({ id }) => id)).toEqual(['1/tool/0/pay/approval'])
+    const ended = await inOneProcess().resume(overTheWire(began.state), { '1/tool/0/pay/approval': { approved: true } })
+    expect(ended).toMatchObject({ status: 'completed', text: 'done' })
+    expect(log).toEqual(['policy read', '! ends with done', 'counted 1'])
   })
 })
 
