@@ -12,7 +12,7 @@ import type { ModelOutput } from './step-kinds.ts'
 export type { PlannedApproval, PlannedCall } from './machine/next.ts'
 export { nextOf } from './machine/next.ts'
 export type { RunState } from './machine/state.ts'
-export { startRun } from './machine/state.ts'
+export { beginningOf, startRun } from './machine/state.ts'
 
 /** The model replied. */
 export function afterModel(state: RunState, output: ModelOutput): RunState {

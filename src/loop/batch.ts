@@ -10,6 +10,7 @@ import { isSuspended } from '../errors.ts'
 import type { HookName, StepOutcome } from '../hooks/events.ts'
 import type { Json } from '../json.ts'
 import type { RunState } from '../machine.ts'
+import { beginningOf } from '../machine.ts'
 import { isPromise } from '../promise.ts'
 import { resolveUnknown } from './reconcile.ts'
 import type { Frame, ItemOutcome } from './run-context.ts'
@@ -42,8 +43,7 @@ export async function runBatch<K extends StepKind>(
   items: readonly BatchItem<K>[],
   extra: (pending: PendingWait[]) => void = () => {},
 ): Promise<ItemOutcome<K>[]> {
-  const before = markOf(frame)
-  try {
+  return orUndone(frame, async () => {
     const slots = await prepare(frame, items, extra)
     const results = await settle(slots.map((slot, index) => () => inScope(slot, items[index] as BatchItem<K>)))
     for (const [index, result] of results.entries()) {
@@ -61,37 +61,42 @@ export async function runBatch<K extends StepKind>(
       outcomes[index] = outcome
     }
     return outcomes
-  } catch (error) {
-    if (isSuspended(error)) goBack(frame, before)
-    throw error
-  }
-}
-
-/** What hooks may leave their traces in: the plugins' JSON, and in the state that one asked to compact. */
-function markOf(frame: Frame): Pick<Frame, 'state'> & { readonly plugins: Record<string, Json> } {
-  return { state: frame.state, plugins: frame.copyPlugins() }
-}
-
-/** What hooks left is undone: they will run again, on what they began with, or had run already. */
-function goBack(frame: Frame, { state, plugins }: ReturnType<typeof markOf>): void {
-  frame.restorePlugins(plugins)
-  frame.state = state
+  })
 }
 
 /**
  * The hooks before a run, which has no batch of its own. A run that goes on from its state is wrapped by them once more: what
- * they had asked for is in it, and what they count has counted.
+ * they had asked for is in it, they begin with what they began with then, and what they leave is there already.
  */
-export async function prepareRun(frame: Frame, item: BatchItem<'agent'>): Promise<Slot<'agent'>> {
-  const before = markOf(frame)
-  const { begun, asked } = frame.state
-  try {
+export function prepareRun(frame: Frame, item: BatchItem<'agent'>): Promise<Slot<'agent'>> {
+  return orUndone(frame, async (undo) => {
+    const { begun, asked } = frame.state
+    if (begun) {
+      frame.restorePlugins({})
+      frame.state = beginningOf(frame.state)
+    }
     const [slot] = (await prepare(frame, [item], () => {}, asked)) as [Slot<'agent'>]
-    if (begun) goBack(frame, before)
+    if (begun) undo()
     else frame.state = { ...frame.state, begun: true, asked: Object.fromEntries(frame.memo) }
     return slot
+  })
+}
+
+/**
+ * Where work is suspended, what hooks left is undone: the plugins' JSON, and in the state that one asked to compact. They will
+ * run again, on what they began with.
+ */
+async function orUndone<T>(frame: Frame, work: (undo: () => void) => Promise<T>): Promise<T> {
+  const { state } = frame
+  const plugins = frame.copyPlugins()
+  const undo = (): void => {
+    frame.restorePlugins(plugins)
+    frame.state = state
+  }
+  try {
+    return await work(undo)
   } catch (error) {
-    if (isSuspended(error)) goBack(frame, before)
+    if (isSuspended(error)) undo()
     throw error
   }
 }

@@ -89,6 +89,14 @@ export function startRun(spec: AgentSpec, start: RunStart): RunState {
   }
 }
 
+/** What a run began with, as far as it is still there: a compaction leaves nothing of it. */
+export function beginningOf(state: RunState): RunState {
+  const { given, messages } = state
+  const first = messages.findIndex(({ role }, index) => role === 'assistant' && index >= given)
+  const begun = first < 0 ? messages : messages.slice(0, first)
+  return { ...state, turn: 0, phase: { type: 'model' }, usage: {}, messages: begun }
+}
+
 /** The base after a model call: all that it was shown. */
 export function advanceBase(state: RunState): Base {
   let chained = state.base.digest
