@@ -121,7 +121,7 @@ export class Agent implements RunnableAgent {
     if (durable) {
       throw new HoldfastError({
         code: 'UNSUPPORTED',
-        message: `engine '${durable.durability?.engine}' keeps the runs of agent '${this.name}'. Answer with runs.get(runId).respond(waitId, answer).`,
+        message: `engine '${durable.durability?.engine}' keeps the runs of agent '${this.name}': answer with runs.get(runId).respond(waitId, answer).`,
       })
     }
     if (state.spec.name !== this.name) {

@@ -16,7 +16,7 @@ export function toMilliseconds(duration: Duration, where: string): number {
   if (amount === undefined || unit === undefined) {
     throw new HoldfastError({
       code: 'CONFIG_INVALID',
-      message: `${where}: ${JSON.stringify(duration)} is no duration. Give milliseconds, or a text such as '30s', '5m', '2h'.`,
+      message: `${where}: ${JSON.stringify(duration)} is no duration. Give milliseconds, or a text such as '30s' or '2h'.`,
     })
   }
   return Number(amount) * (UNITS[unit] as number)

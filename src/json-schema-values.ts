@@ -29,11 +29,6 @@ export function members(value: Json | undefined): JsonObject {
   return isPlainObject(value) ? (value as JsonObject) : {}
 }
 
-/** The path of a member: `$.name` or `$["odd name"]`. */
-export function at(path: string, key: string): string {
-  return /^[A-Za-z_]\w*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
-}
-
 /** Many a pattern in the wild escapes what the `u` flag does not let it. */
 export function regExp(pattern: string): RegExp {
   try {

@@ -3,8 +3,8 @@
  * that it has never heard of are annotations, as the standard says; what it knows and can't check, `unsupportedKeyword` names.
  */
 import type { Json, JsonObject } from './json.ts'
-import { isPlainObject } from './json.ts'
-import { at, isOfType, isSame, members, regExp, resolve, schemas, typeName } from './json-schema-values.ts'
+import { at, isPlainObject } from './json.ts'
+import { isOfType, isSame, members, regExp, resolve, schemas, typeName } from './json-schema-values.ts'
 
 export { unsupportedKeyword } from './json-schema-support.ts'
 
@@ -96,12 +96,19 @@ function checkString({ schema, fail }: Here, value: string): void {
   if (typeof pattern === 'string' && !regExp(pattern).test(value)) fail(`must match ${pattern}`)
 }
 
+const BOUNDS: readonly (readonly [keyword: string, must: string, fits: (value: number, bound: number) => boolean])[] = [
+  ['minimum', 'at least', (value, bound) => value >= bound],
+  ['maximum', 'at most', (value, bound) => value <= bound],
+  ['exclusiveMinimum', 'more than', (value, bound) => value > bound],
+  ['exclusiveMaximum', 'less than', (value, bound) => value < bound],
+]
+
 function checkNumber({ schema, fail }: Here, value: number): void {
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema
-  if (typeof minimum === 'number' && value < minimum) fail(`must be at least ${minimum}`)
-  if (typeof maximum === 'number' && value > maximum) fail(`must be at most ${maximum}`)
-  if (typeof exclusiveMinimum === 'number' && value <= exclusiveMinimum) fail(`must be more than ${exclusiveMinimum}`)
-  if (typeof exclusiveMaximum === 'number' && value >= exclusiveMaximum) fail(`must be less than ${exclusiveMaximum}`)
+  const { multipleOf } = schema
+  for (const [keyword, must, fits] of BOUNDS) {
+    const bound = schema[keyword]
+    if (typeof bound === 'number' && !fits(value, bound)) fail(`must be ${must} ${bound}`)
+  }
   if (typeof multipleOf === 'number') {
     // 0.3 is a multiple of 0.1, whatever the quotient of the two doubles.
     const quotient = value / multipleOf
@@ -122,10 +129,7 @@ function checkArray({ schema, path, scope, fail, inside }: Here, value: readonly
   }
   if (contains !== undefined) {
     const found = value.filter((item) => checkJsonSchemaIn(scope, contains, item)).length
-    if (found < ((schema['minContains'] as number | undefined) ?? 1))
-      fail('has too few of the items that it must contain')
-    if (found > ((schema['maxContains'] as number | undefined) ?? found))
-      fail('has too many of the items that it may contain')
+    within({ minContains: 1, ...schema }, 'Contains', found, 'items that fit "contains"', fail)
   }
   if (uniqueItems === true && value.some((item, index) => value.slice(0, index).some((one) => isSame(one, item)))) {
     fail('must not have an item twice')

@@ -171,15 +171,14 @@ function define<T>(object: Record<string, T>, key: string, value: T): void {
   } else object[key] = value
 }
 
-function pathText(path: readonly (string | number)[]): string {
-  return path.reduce((text: string, key) => {
-    if (typeof key === 'number') return `${text}[${key}]`
-    return /^[A-Za-z_]\w*$/.test(key) ? `${text}.${key}` : `${text}[${JSON.stringify(key)}]`
-  }, '$')
+/** The path of a member or an item: `$.name`, `$["odd name"]`, `$[3]`. */
+export function at(path: string, key: string | number): string {
+  if (typeof key === 'number') return `${path}[${key}]`
+  return /^[A-Za-z_]\w*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`
 }
 
 function notJson(what: string, { where, plain, path: keys }: Encoding): HoldfastError {
-  const path = pathText(keys)
+  const path = keys.reduce<string>(at, '$')
   return new HoldfastError({
     code: 'NOT_JSON',
     message: `${where}: ${path} is ${what}, which can't be recorded. Give JSON${plain ? '' : ', bytes, a Date or a URL'}.`,

@@ -2,9 +2,8 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec'
 import { HoldfastError, wrapError } from './errors.ts'
 import type { Json } from './json.ts'
-import { isPlainObject, toJson } from './json.ts'
+import { at, isPlainObject, toJson } from './json.ts'
 import { checkJsonSchema, unsupportedKeyword } from './json-schema.ts'
-import { at } from './json-schema-values.ts'
 import type { JsonSchema } from './spec.ts'
 
 /** zod from 4.2 on, arktype 2.2, valibot through `toStandardJsonSchema` of `@valibot/to-json-schema`. */
@@ -74,7 +73,7 @@ function convert(standard: Standard, where: string): JsonSchema {
   const { vendor, jsonSchema } = standard
   if (typeof jsonSchema?.input !== 'function') {
     throw invalid(
-      `${where}: the ${vendor} schema gives no JSON Schema, which a model must be told. ${wayOut(vendor)}, or give a plain JSON Schema.`,
+      `${where}: the ${vendor} schema gives no JSON Schema, which a model needs. ${wayOut(vendor)}, or give a plain JSON Schema.`,
     )
   }
   try {
@@ -131,12 +130,10 @@ function listed(problems: readonly string[]): string {
 }
 
 function pathText(path: StandardSchemaV1.Issue['path'] = []): string {
-  let text = '$'
-  for (const segment of path) {
+  return path.reduce<string>((text, segment) => {
     const key = typeof segment === 'object' ? segment.key : segment
-    text = typeof key === 'number' ? `${text}[${key}]` : at(text, String(key))
-  }
-  return text
+    return at(text, typeof key === 'number' ? key : String(key))
+  }, '$')
 }
 
 function copy(schema: object): JsonSchema {

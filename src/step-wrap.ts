@@ -69,8 +69,8 @@ export function describeStep<K extends StepKind>(step: StepDescriptor<K> & { run
     throw new HoldfastError({
       code: 'STEP_CLOSURE_LOST',
       message:
-        `step ${step.id} crosses the process by name, and what was wrapped around it before the durability plugin ` +
-        'would be lost. Wrap it in a hook of another plugin, or do the work in middleware.',
+        `step ${step.id} crosses the process by name: what is wrapped inside of the durability plugin would be lost. ` +
+        'Wrap it in a hook of another plugin, or use middleware.',
       details: { step: step.id },
     })
   }

@@ -33,7 +33,7 @@ function findHandler({ definition, step }: AttemptContext): (input: unknown, con
   throw new HoldfastError({
     code: 'TASK_UNKNOWN',
     kind: 'retryable',
-    message: `agent '${definition.spec.name}' here has no plugin with the task '${step.name}'. Add it to the plugin's tasks, on the worker too.`,
+    message: `agent '${definition.spec.name}' here has no plugin with the task '${step.name}'. Add it, on the worker too.`,
     details: { task: step.name },
   })
 }

@@ -136,7 +136,7 @@ export class Asking implements Asks {
 function tooLate(step: string, where: string): HoldfastError {
   return new HoldfastError({
     code: 'STEP_NOT_RECORDED',
-    message: `${where} came when the Before… hook of step ${step} was over: ask in the hook itself, before it wraps the step.`,
+    message: `${where} came when the hook of step ${step} was over: ask in the hook itself, before it wraps the step.`,
     details: { step },
   })
 }

@@ -28,7 +28,7 @@ export function checkPluginNames(plugins: readonly AgentPlugin[], agent: string)
       const why = TAKEN.has(name) ? 'that name has a meaning of its own' : 'there is one already'
       throw new HoldfastError({
         code: 'CONFIG_INVALID',
-        message: `agent '${agent}' can't have a plugin '${name}': ${why}. Names of plugins stand in step ids.`,
+        message: `agent '${agent}' can't have a plugin '${name}': ${why}.`,
       })
     }
     known.add(name)

@@ -22,7 +22,7 @@ export function isOtherConversation(before: StepDescriptor, now: StepDescriptor)
 export function otherConversation({ id }: StepDescriptor, plugin: string): HoldfastError {
   return new HoldfastError({
     code: 'UNSUPPORTED',
-    message: `plugin '${plugin}' put another conversation into step ${id}. What a model is shown is changed by middleware.model; with withInput change its model, settings, toolChoice and activeTools.`,
+    message: `plugin '${plugin}' put another conversation into step ${id}. middleware.model changes what a model is shown, withInput its model, settings, toolChoice and activeTools.`,
     details: { step: id, plugin },
   })
 }

@@ -169,7 +169,7 @@ function checkPlugins(definition: AgentDefinition, extra: readonly AgentPlugin[]
   if (lost) {
     throw new HoldfastError({
       code: 'STEP_CLOSURE_LOST',
-      message: `plugin '${lost.name}' was given for one run, and engine '${plugin?.durability?.engine}' executes steps by name: its middleware and tasks would never run on the worker. Add it to the agent with use().`,
+      message: `plugin '${lost.name}' was given for one run, and engine '${plugin?.durability?.engine}' executes steps on a worker, which would never run its middleware and tasks. Add it with use().`,
       details: { plugin: lost.name },
     })
   }
@@ -181,9 +181,7 @@ function checkSupported(spec: AgentSpec, plugin: AgentPlugin | undefined, { onWa
   const port = plugin?.durability
   if (!port) {
     if (onWait === 'block') {
-      throw unsupported(
-        "onWait: 'block' needs a durability plugin: without one nobody outside can answer. Leave it out and use agent.resume().",
-      )
+      throw unsupported("onWait: 'block' needs a durability plugin. Leave it out and use agent.resume().")
     }
     return
   }

@@ -155,7 +155,7 @@ function checkRetry(slot: Slot): void {
   if (policy.effect !== 'once') return
   throw new HoldfastError({
     code: 'UNSUPPORTED',
-    message: `step ${id} has effect 'once' and may have taken effect: retry() would do it twice. Only its reconcile function can allow another execution.`,
+    message: `step ${id} has effect 'once' and may have taken effect: only its reconcile function can allow another execution.`,
     details: { step: id },
   })
 }

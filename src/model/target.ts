@@ -19,6 +19,6 @@ export function withOptions(part: { readonly providerOptions?: ProviderOptions }
 export function unsupported(target: PromptTarget, what: string): HoldfastError {
   return new HoldfastError({
     code: 'UNSUPPORTED',
-    message: `${target.where}: the conversation has ${what}, which a model of specification ${target.version} can't be given. Take a model of specification v4.`,
+    message: `${target.where}: the conversation has ${what}, which no model of specification ${target.version} takes. Take one of v4.`,
   })
 }
