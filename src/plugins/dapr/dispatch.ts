@@ -11,6 +11,9 @@ import { conversationOf } from './conversations.ts'
 /** Milliseconds between tries where no worker knows the step. */
 const FIRST_LOOK = 1_000
 const LONGEST_LOOK = 60_000
+/** Milliseconds that a worker has for saying itself that a step took too long, and in which a timer's turn comes. */
+const GRACE = 10_000
+const TARDY = 5_000
 
 export async function dispatch(host: WorkflowHost, step: DurableStep, run: RunInfo): Promise<StepRecord> {
   const descriptor = describeStep(step)
@@ -49,7 +52,7 @@ async function perform(host: WorkflowHost, call: StepCall, size: number, run: Ru
   for (let attempt = 1; ; ) {
     // Of a large batch the rest waits for Dapr's next turn: it takes so many bytes in one.
     while (!host.tasks.hasRoom(size)) await host.tasks.timer(1)
-    const reply = await replyOf(host, name, { ...call, attempt })
+    const reply = await replyInTime(host, name, { ...call, attempt })
     if ('record' in reply || 'held' in reply) {
       host.block(execution, undefined)
       return 'record' in reply ? reply.record : host.readRecord(reply.key, reply.held)
@@ -70,6 +73,27 @@ async function perform(host: WorkflowHost, call: StepCall, size: number, run: Ru
     const delay = failed.retryAfter ?? backoff(retry, attempt)
     if (delay > 0) await host.tasks.timer(delay)
     attempt++
+  }
+}
+
+/**
+ * A step's timeout is kept by its worker. Where that does not even say so, a durable timer ends the attempt; one of a step
+ * that is done once at most is asked for once more, by which it is known whether it had begun.
+ */
+async function replyInTime(host: WorkflowHost, name: string, call: StepCall): Promise<StepReply> {
+  const { timeout, effect } = call.step.policy
+  if (timeout === undefined) return replyOf(host, name, call)
+  const limit = timeout + GRACE
+  let reply = replyOf(host, name, call)
+  for (let { attempt } = call; ; ) {
+    const due = host.now + limit
+    const late = host.tasks.timer(limit).then(() => 'late' as const)
+    const first = await Promise.race([reply, late])
+    if (first !== 'late') return first
+    // Nobody was there when it was time, so the step itself may not have begun.
+    if (host.now - due > TARDY) continue
+    if (effect !== 'once') return { failed: tookTooLong(call.step, timeout) }
+    reply = Promise.race([reply, replyOf(host, name, { ...call, attempt: ++attempt })])
   }
 }
 
@@ -135,6 +159,15 @@ export function unlessCancelled<T>({ signal }: RunInfo, work: Promise<T>): Promi
 
 function backoff({ initialInterval, backoff, maxInterval }: RetryPolicy, failed: number): number {
   return Math.min(initialInterval * backoff ** (failed - 1), maxInterval)
+}
+
+function tookTooLong({ id }: StepDescriptor, timeout: number): ErrorJson {
+  return {
+    code: 'STEP_TIMEOUT',
+    kind: 'retryable',
+    message: `step ${id} took more than ${timeout} ms, and its worker did not say so`,
+    details: { step: id, timeout },
+  }
 }
 
 function cancelled({ id }: StepDescriptor): HoldfastError {

@@ -87,6 +87,11 @@ export class WorkflowHost {
     return this.#inPast || this.context.isReplaying()
   }
 
+  /** When the present turn began. */
+  get now(): number {
+    return this.context.getCurrentUtcDateTime().getTime()
+  }
+
   /** What is done now was not done by an earlier execution. Gives whether it is the first such thing. */
   goesOn(): boolean {
     const isFirst = this.#inPast

@@ -20,6 +20,9 @@ export function quiet(): void {
 export interface Action {
   readonly id: number
   readonly kind: 'activity' | 'timer'
+  /** Of an activity. */
+  readonly name?: string
+  readonly input?: unknown
 }
 
 export interface Event {
@@ -39,6 +42,7 @@ export class Execution {
   readonly #registry = new Registry()
   #open: Action[] = []
   #result: unknown
+  #status = ''
 
   constructor(workflow: (context: unknown) => unknown) {
     this.#registry.addNamedOrchestrator('test', workflow)
@@ -48,8 +52,18 @@ export class Execution {
     return this.#open
   }
 
+  get status(): string {
+    return this.#status
+  }
+
   get result(): unknown {
     return this.#result
+  }
+
+  /** Of the activities of a name that are open the first ones, all unless said otherwise, never come back. */
+  forget(name: string, count = Number.POSITIVE_INFINITY): void {
+    let left = count
+    this.#open = this.#open.filter((action) => action.name !== name || left-- <= 0)
   }
 
   /**
@@ -66,9 +80,10 @@ export class Execution {
     })
   }
 
-  async turn(events: readonly Event[]): Promise<void> {
+  /** @param time when it begins, in milliseconds; a second after the one before unless said otherwise */
+  async turn(events: readonly Event[], time?: number): Promise<void> {
     const ended = new Set(events.map(({ of }) => of))
-    const history = [this.#begin(), ...events.map((event) => event.history)]
+    const history = [this.#begin(time), ...events.map((event) => event.history)]
     if (this.turns.length === 0) history.push(helper.newExecutionStartedEvent('test', 'one', JSON.stringify({})))
     const actions = await this.#execute(this.#past(this.turns.length), history)
     this.#open = this.#open.filter(({ id }) => !ended.has(id))
@@ -76,7 +91,8 @@ export class Execution {
     for (const action of actions) {
       const id = action.getId()
       if (action.hasScheduletask()) {
-        this.#open.push({ id, kind: 'activity' })
+        const task = action.getScheduletask()
+        this.#open.push({ id, kind: 'activity', name: task.getName(), input: JSON.parse(task.getInput().getValue()) })
         scheduled.push(helper.newTaskScheduledEvent(id, action.getScheduletask().getName()))
       } else if (action.hasCreatetimer()) {
         this.#open.push({ id, kind: 'timer' })
@@ -99,8 +115,8 @@ export class Execution {
     return (await this.#execute(this.#past(turns - 1), own)).map(plain)
   }
 
-  #begin(): unknown {
-    return helper.newOrchestratorStartedEvent(new Date(1_000 * this.turns.length))
+  #begin(time: number = 1_000 * this.turns.length): unknown {
+    return helper.newOrchestratorStartedEvent(new Date(time))
   }
 
   #past(turns: number): unknown[] {
@@ -118,7 +134,9 @@ export class Execution {
     // As a worker does it.
     await turns.take(request, { completeOrchestratorTask() {} }, async () => {
       const executor = new OrchestrationExecutor(this.#registry)
-      given = (await executor.execute('one', request.getPasteventsList(), request.getNeweventsList())).actions
+      const result = await executor.execute('one', request.getPasteventsList(), request.getNeweventsList())
+      given = result.actions
+      this.#status = result.customStatus
     })
     return given
   }
