@@ -133,7 +133,8 @@ export class StepActivities {
       return { of: fingerprint(step), error: unknownOutcome(step.id) }
     }
     const { streams, payloads } = this.#options
-    const kept = conversation && !call.held && this.#conversations.keep(call, conversation, before)
+    const writes = conversation && !call.held && !call.unwritten
+    const kept = writes && this.#conversations.keep(call, conversation, before)
     if (kept) kept.catch(() => {})
     const record = await executeStep(agent, step, {
       runId,

@@ -1,5 +1,8 @@
-/** What a worker knows of conversations; the rest is in the state store, a row for what each model step brought. */
-import type { Base, Json, Message, StepDescriptor } from '../../index.ts'
+/**
+ * What a worker knows of conversations. A workflow and the steps that it asks for are mostly in one process, which has them in
+ * memory. Once a worker lacked one, those of the run are in the state store, too: a row for what each model step brought.
+ */
+import type { Base, ErrorJson, Json, Message, StepDescriptor } from '../../index.ts'
 import { digest, executionId, HoldfastError } from '../../index.ts'
 import { conversationsHere } from './here.ts'
 import type { ConversationEnd, ConversationRow, StepCall } from './protocol.ts'
@@ -23,13 +26,26 @@ export function endOf({ base, append }: Conversation): ConversationEnd {
 }
 
 /** Keeps what a step brought, so that it and the next one can be executed anywhere. */
-export async function keepRow(rows: RunRows, nonce: string, conversation: Conversation): Promise<void> {
+export function keepRow(rows: RunRows, nonce: string, conversation: Conversation): Promise<void> {
   const { base, append } = conversation
-  const key = conversationKey(nonce, endOf(conversation).digest)
-  const text = JSON.stringify(append)
-  const isLong = text.length > PAGE_LETTERS
-  const messages = isLong ? await rows.putText(nonce, key, text) : append
-  const row: ConversationRow = { before: base, messages }
+  return putRow(rows, nonce, endOf(conversation), { before: base, messages: append })
+}
+
+/** Keeps all that was said before a step. */
+export async function keepBase(rows: RunRows, nonce: string, base: Base, before: readonly Message[]): Promise<void> {
+  if (base.length > 0) await putRow(rows, nonce, base, { before: { length: 0, digest: '' }, messages: before })
+}
+
+async function putRow(
+  rows: RunRows,
+  nonce: string,
+  end: ConversationEnd,
+  { before, messages }: { readonly before: ConversationEnd; readonly messages: readonly Message[] },
+): Promise<void> {
+  const key = conversationKey(nonce, end.digest)
+  const text = JSON.stringify(messages)
+  const pages = text.length > PAGE_LETTERS ? await rows.putText(nonce, key, text) : undefined
+  const row: ConversationRow = { before, messages: pages ?? messages }
   await rows.put(nonce, key, row)
 }
 
@@ -50,7 +66,7 @@ export class Conversations {
   async before({ nonce, step }: StepCall, base: Base): Promise<readonly Message[]> {
     if (base.length === 0) return []
     const here = conversationsHere.get(`${nonce} ${executionId(step)}`)
-    return here ? here() : this.#upTo(nonce, base, step.id)
+    return here ? here.before() : this.#upTo(nonce, base, step.id)
   }
 
   /** The step with what was left out of its input. */
@@ -61,8 +77,9 @@ export class Conversations {
       return { ...step, input: JSON.parse(text) } as StepDescriptor
     }
     if (!held) return step
-    const all = await this.#upTo(nonce, held, step.id)
-    const input = { ...(step.input as object), append: all.slice(before.length) }
+    const here = conversationsHere.get(`${nonce} ${executionId(step)}`)
+    const append = here?.append ?? (await this.#upTo(nonce, held, step.id)).slice(before.length)
+    const input = { ...(step.input as object), append }
     return { ...step, input } as unknown as StepDescriptor
   }
 
@@ -119,11 +136,16 @@ function lettersOf(messages: readonly Message[]): number {
   return messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0)
 }
 
+/** Of what an activity lacked: it is in no row, and whoever has it is asked to write it. */
+export function isUnwritten({ details }: ErrorJson): boolean {
+  return typeof details === 'object' && details !== null && 'unwritten' in details
+}
+
 function missing(step: string): HoldfastError {
   return new HoldfastError({
     code: 'ENGINE_UNAVAILABLE',
     kind: 'retryable',
-    message: `what step ${step} is given is not in the state store. Do all workers use the same store?`,
-    details: { step },
+    message: `what step ${step} is given is neither here nor in the state store. Do all workers use the same store?`,
+    details: { step, unwritten: true },
   })
 }

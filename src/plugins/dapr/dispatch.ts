@@ -4,9 +4,10 @@ import { describeStep, executionId, fingerprint, HoldfastError } from '../../ind
 import { conversationsHere, pinnedHere } from './here.ts'
 import type { WorkflowHost } from './host.ts'
 import { activityName } from './names.ts'
-import type { StepCall, StepReply } from './protocol.ts'
+import type { ConversationEnd, StepCall, StepReply } from './protocol.ts'
 import { INLINE, MAX_INPUT, PROTOCOL, sizeOf } from './protocol.ts'
-import { conversationOf } from './conversations.ts'
+import type { Conversation } from './conversations.ts'
+import { conversationOf, endOf, isUnwritten } from './conversations.ts'
 
 /** Milliseconds between tries where no worker knows the step. */
 const FIRST_LOOK = 1_000
@@ -33,26 +34,33 @@ async function execute(
   run: RunInfo,
   { execution, isFirst }: { readonly execution: string; readonly isFirst: boolean },
 ): Promise<StepRecord> {
-  const call: StepCall = { ...callOf(host, step, run, execution), ...(isFirst && { look: true }) }
-  const size = sizeOf(call)
-  if (size > MAX_INPUT) return { of: fingerprint(step), error: tooLarge(step, size) }
   try {
-    return await unlessCancelled(run, perform(host, call, size, run))
+    return await unlessCancelled(run, perform(host, step, run, { execution, isFirst }))
   } finally {
     conversationsHere.delete(`${host.nonce} ${execution}`)
   }
 }
 
-async function perform(host: WorkflowHost, call: StepCall, size: number, run: RunInfo): Promise<StepRecord> {
-  const { step } = call
-  const execution = executionId(step)
+async function perform(
+  host: WorkflowHost,
+  step: StepDescriptor,
+  run: RunInfo,
+  { execution, isFirst }: { readonly execution: string; readonly isFirst: boolean },
+): Promise<StepRecord> {
   const name = activityName(run.agent, step)
   const { retry } = step.policy
+  let call: StepCall | undefined
+  let size = 0
   let lacked = 0
   for (let attempt = 1; ; ) {
+    if (!call) {
+      call = callOf(host, step, run, execution)
+      size = sizeOf(call)
+      if (size > MAX_INPUT) return { of: fingerprint(step), error: tooLarge(step, size) }
+    }
     // Of a large batch the rest waits for Dapr's next turn: it takes so many bytes in one.
     while (!host.tasks.hasRoom(size)) await host.tasks.timer(1)
-    const reply = await replyInTime(host, name, { ...call, attempt })
+    const reply = await replyInTime(host, name, { ...call, attempt, ...(isFirst && { look: true }) })
     if ('record' in reply || 'held' in reply) {
       host.block(execution, undefined)
       return 'record' in reply ? reply.record : host.readRecord(reply.key, reply.held)
@@ -62,9 +70,11 @@ async function perform(host: WorkflowHost, call: StepCall, size: number, run: Ru
       throw cancelled(step)
     }
     if ('lacking' in reply) {
+      if (reply.lacking.code === 'ENGINE_UNAVAILABLE') call = serve(host, call, run)
+      // What it lacked is there now: whoever is asked next finds it.
+      if (lacked++ === 0 && isUnwritten(reply.lacking)) continue
       host.block(execution, reply.lacking)
-      if (reply.lacking.code === 'ENGINE_UNAVAILABLE') host.holdAgain(execution)
-      await host.tasks.timer(untilLook(lacked++))
+      await host.tasks.timer(untilLook(lacked - 1))
       continue
     }
     host.block(execution, undefined)
@@ -97,6 +107,14 @@ async function replyInTime(host: WorkflowHost, name: string, call: StepCall): Pr
   }
 }
 
+/** Puts what a worker may have lacked into rows, and of a conversation all that follows. Gives the call anew where it is another one then. */
+function serve(host: WorkflowHost, call: StepCall, run: RunInfo): StepCall | undefined {
+  const base = conversationOf(call.step)?.base
+  if (base) host.holdBase(base, run.messages(base))
+  else host.holdAgain(executionId(call.step))
+  return base ? undefined : call
+}
+
 async function replyOf(host: WorkflowHost, name: string, call: StepCall): Promise<StepReply> {
   try {
     const reply = (await host.tasks.activity(name, call)) as StepReply
@@ -126,9 +144,7 @@ function callOf(host: WorkflowHost, step: StepDescriptor, run: RunInfo, executio
   const pinned = { spec: run.spec, context: run.context }
   pinnedHere.set(`${nonce} ${spec}`, pinned)
   const conversation = conversationOf(step)
-  const large = conversation && sizeOf(conversation.append) > inline ? conversation : undefined
-  if (conversation) conversationsHere.set(`${nonce} ${execution}`, () => run.messages(conversation.base))
-  const held = large && host.hold(execution, large)
+  const held = conversation && heldOf(host, run, execution, conversation)
   const size = conversation ? 0 : sizeOf(step.input)
   const heldInput = size > inline && size <= MAX_INPUT ? host.holdInput(execution, step.input) : undefined
   return {
@@ -141,10 +157,28 @@ function callOf(host: WorkflowHost, step: StepDescriptor, run: RunInfo, executio
     ...(!host.hasRow(run) && { pinned }),
     step: { ...step, input: heldInput ? null : held ? { ...(step.input as object), append: [] } : step.input } as never,
     ...(held && { held }),
+    ...(conversation && !held && !host.inRows && { unwritten: true }),
     ...(heldInput && { heldInput }),
     ...(inline !== INLINE && { inline }),
     attempt: 1,
   }
+}
+
+/**
+ * The end of what is new of a conversation, where that is left out: it is in this process, where the step is executed, mostly. What
+ * a conversation begins with any worker can do with.
+ */
+function heldOf(
+  host: WorkflowHost,
+  run: RunInfo,
+  execution: string,
+  conversation: Conversation,
+): ConversationEnd | undefined {
+  const { base, append } = conversation
+  conversationsHere.set(`${host.nonce} ${execution}`, { before: () => run.messages(base), append })
+  const isLarge = sizeOf(append) > host.inline
+  if (!host.inRows) return isLarge || base.length > 0 ? endOf(conversation) : undefined
+  return isLarge ? host.hold(conversation) : undefined
 }
 
 /** Rejects when the run is cancelled, whatever the work does. */

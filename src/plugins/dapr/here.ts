@@ -6,8 +6,14 @@ import type { Message } from '../../index.ts'
 import type { Pinned } from './protocol.ts'
 import { Recent } from './recent.ts'
 
-/** Of the steps that are scheduled: the conversation before what is new. By nonce and execution. */
-export const conversationsHere: Recent<() => readonly Message[]> = new Recent()
+export interface ConversationHere {
+  /** What was said before that which is new. */
+  readonly before: () => readonly Message[]
+  readonly append: readonly Message[]
+}
+
+/** Of the steps that are scheduled. By nonce and execution. */
+export const conversationsHere: Recent<ConversationHere> = new Recent()
 /** Specs and contexts of runs, by nonce and the spec's digest. */
 export const pinnedHere: Recent<Pinned> = new Recent()
 

@@ -5,21 +5,17 @@
  */
 import type { Task, WorkflowContext } from '@dapr/dapr'
 import type { ErrorJson } from '../../index.ts'
+import type { InnerContext } from './live-runs.ts'
+import { mayStay, mustGo } from './live-runs.ts'
 import type { LiveStatus } from './protocol.ts'
 
-interface Inner {
-  _pendingActions: Record<number, unknown>
-  setFailed(error: Error): void
-  setCustomStatus(status: string): void
-}
-
-function innerOf(context: WorkflowContext): Inner | undefined {
-  const inner = (context as unknown as { readonly _innerContext?: Partial<Inner> })._innerContext
-  return inner && typeof inner.setFailed === 'function' && inner._pendingActions ? (inner as Inner) : undefined
+function innerOf(context: WorkflowContext): InnerContext | undefined {
+  const inner = (context as unknown as { readonly _innerContext?: Partial<InnerContext> })._innerContext
+  return inner && typeof inner.setFailed === 'function' && inner._pendingActions ? (inner as InnerContext) : undefined
 }
 
 /** Held by ours already: what the SDK finds after that follows from it. */
-const held = new WeakSet<Inner>()
+const held = new WeakSet<InnerContext>()
 
 /** What the SDK says where code and history don't fit: other names, another kind of action, or none. */
 const NON_DETERMINISM = /non-determini/i
@@ -28,18 +24,21 @@ const NON_DETERMINISM = /non-determini/i
 export function holdOnDivergence(context: WorkflowContext): void {
   const inner = innerOf(context)
   if (!inner) return
+  mayStay(inner)
   const fail = inner.setFailed.bind(inner)
-  inner.setFailed = (failure) => {
+  inner.setFailed = (given) => {
+    const failure = given as Error | undefined
     if (failure?.constructor?.name !== 'NonDeterminismError' && !NON_DETERMINISM.test(failure?.message ?? '')) {
-      fail(failure)
+      fail(given)
       return
     }
     inner._pendingActions = {}
+    mustGo(inner)
     if (held.has(inner)) return
     const error: ErrorJson = {
       code: 'DIVERGED',
       kind: 'terminal',
-      message: `the run does other steps than its history has: ${failure.message}. Nothing recorded was changed: roll back, or fix it.`,
+      message: `the run does other steps than its history has: ${failure?.message}. Nothing recorded was changed: roll back, or fix it.`,
     }
     const status: LiveStatus = { agent: '', status: 'blocked', waits: [], error }
     inner.setCustomStatus(JSON.stringify(status))
@@ -51,6 +50,7 @@ export async function* keepHeld(context: WorkflowContext): AsyncGenerator<Task<u
   const inner = innerOf(context)
   if (!inner) return
   held.add(inner)
+  mustGo(inner)
   inner._pendingActions = {}
   for (;;) yield context.waitForExternalEvent('holdfast.never')
 }

@@ -1,18 +1,18 @@
 /** The workflow that a run is in: what the steps of its runs share, and what it tells those outside. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { WorkflowContext } from '@dapr/dapr'
-import type { AgentSpec, ErrorJson, Json, OpenWait, RunInfo, StepRecord } from '../../index.ts'
+import type { AgentSpec, Base, ErrorJson, Json, Message, OpenWait, RunInfo, StepRecord } from '../../index.ts'
 import { digest, HoldfastError } from '../../index.ts'
 import type { Tasks } from './bridge.ts'
 import type { Conversation } from './conversations.ts'
-import { endOf, keepRow } from './conversations.ts'
+import { endOf, keepBase, keepRow } from './conversations.ts'
 import { stopHere } from './here.ts'
 import { heldIfLarge } from './starts.ts'
 import type { Doings, Past, Pasts } from './past.ts'
 import { NOTHING } from './past.ts'
 import type { AgentWorkflowInput, ConversationEnd, LiveStatus, RunEvent, StepReply } from './protocol.ts'
 import { EVENT, INLINE, INLINE_LATER, inputKey, MANY, sizeOf } from './protocol.ts'
-import { Recent } from './recent.ts'
+import { readRecord } from './records.ts'
 import type { RunRows } from './run-rows.ts'
 import { pagesOf } from './run-rows.ts'
 
@@ -50,6 +50,7 @@ export class WorkflowHost {
   /** By execution: keeps the rows with what its step is given. */
   readonly #held = new Map<string, () => Promise<unknown>>()
   #bytes = 0
+  #inRows: boolean
   #inPast: boolean
   #cancelled: { readonly reason?: string } | undefined
   #agent = ''
@@ -60,6 +61,7 @@ export class WorkflowHost {
     this.nonce = nonce
     this.past = options.past ?? NOTHING
     this.#inPast = this.past !== NOTHING
+    this.#inRows = options.start?.rows === true
     this.#options = options
     this.#rowDigest = options.start && this.specDigest(options.start.spec)
     tasks.on(EVENT, (payload) => this.#hear(payload as RunEvent))
@@ -126,7 +128,7 @@ export class WorkflowHost {
     const { pasts, start } = this.#options
     const { past: parts = [], ...rest } = start as AgentWorkflowInput
     const past = await this.tasks.direct(() => pasts.keep(this.nonce, parts, this.past, this.doings))
-    return this.tasks.leave(heldIfLarge({ ...rest, past }))
+    return this.tasks.leave(heldIfLarge({ ...rest, past, ...(this.#inRows && { rows: true }) }))
   }
 
   /** Bytes up to which something goes through the history as it is. */
@@ -138,28 +140,37 @@ export class WorkflowHost {
     return this.tasks.spent.bytes + this.#bytes
   }
 
+  /** Whether what is said is in rows, beside the memory of this process: a worker lacked something. */
+  get inRows(): boolean {
+    return this.#inRows
+  }
+
   /** Puts what is new of a conversation into a row, before Dapr has its turn; gives the end under which it is there. */
-  hold(execution: string, conversation: Conversation): ConversationEnd {
-    this.#hold(execution, () => keepRow(this.#options.rows, this.nonce, conversation))
+  hold(conversation: Conversation): ConversationEnd {
+    this.#write(() => keepRow(this.#options.rows, this.nonce, conversation))
     return endOf(conversation)
+  }
+
+  /** Puts all that was said before a step into a row, and from now on what is said. */
+  holdBase(base: Base, before: readonly Message[]): void {
+    this.#inRows = true
+    this.#write(() => keepBase(this.#options.rows, this.nonce, base, before))
   }
 
   /** Puts what a step is given into rows, before Dapr has its turn; gives their number. */
   holdInput(execution: string, input: unknown): number {
     const text = JSON.stringify(input)
     const key = inputKey(this.nonce, execution)
-    this.#hold(execution, () => this.#options.rows.putText(this.nonce, key, text))
+    const keep = (): Promise<unknown> => this.#options.rows.putText(this.nonce, key, text)
+    this.#held.set(execution, keep)
+    this.#write(keep)
     return pagesOf(text)
   }
 
-  /**
-   * Puts it there again, once a turn: of a turn that was given up because the run had diverged, Dapr has the events as old
-   * ones afterwards, though nothing was scheduled in it.
-   */
+  /** Puts what a step is given there again: whoever scheduled it may not have come so far. */
   holdAgain(execution: string): void {
     const keep = this.#held.get(execution)
-    this.#held.delete(execution)
-    if (keep) void this.tasks.direct(keep)
+    if (keep) this.#write(keep)
   }
 
   readRecord(key: string, pages: number): Promise<StepRecord> {
@@ -210,9 +221,8 @@ export class WorkflowHost {
     return known
   }
 
-  #hold(execution: string, keep: () => Promise<unknown>): void {
-    this.#held.set(execution, keep)
-    // Where it was scheduled before it is there, mostly.
+  #write(keep: () => Promise<unknown>): void {
+    // Where it was asked for before it is there, mostly; where not, a worker says what it lacks.
     if (!this.context.isReplaying()) void this.tasks.direct(keep)
   }
 
@@ -228,25 +238,6 @@ export class WorkflowHost {
     const live: LiveStatus = { agent: this.#agent, status, waits, ...(error && { error }) }
     this.context.setCustomStatus(JSON.stringify(live))
   }
-}
-
-/** Those that were read last: each may be large. */
-const records = new Recent<StepRecord>(50)
-
-async function readRecord(rows: RunRows, key: string, pages: number): Promise<StepRecord> {
-  const known = records.get(key)
-  if (known) return known
-  const text = await rows.getText(key, pages)
-  if (text === undefined) {
-    throw new HoldfastError({
-      code: 'ENGINE_UNAVAILABLE',
-      kind: 'retryable',
-      message: `what a step gave is not in the state store (${key}). Do all workers use the same store?`,
-    })
-  }
-  const record = JSON.parse(text) as StepRecord
-  records.set(key, record)
-  return record
 }
 
 function sameJson(one: Json, other: Json): boolean {

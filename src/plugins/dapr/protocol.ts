@@ -47,10 +47,12 @@ export interface AgentWorkflowInput {
   readonly options?: DaprRunOptions
   /** Of a run that went on as a new execution: the number of pages of what each one before did. */
   readonly past?: readonly number[]
+  /** And whether its conversations are in rows, since a worker lacked one. */
+  readonly rows?: true
 }
 
 /** In place of what is large: it is in the run's row. */
-export interface HeldWorkflowInput extends Pick<AgentWorkflowInput, 'version' | 'runId' | 'nonce' | 'past'> {
+export interface HeldWorkflowInput extends Pick<AgentWorkflowInput, 'version' | 'runId' | 'nonce' | 'past' | 'rows'> {
   readonly held: true
 }
 
@@ -77,8 +79,10 @@ export interface StepCall {
   /** Where the run has no row that has them. */
   readonly pinned?: Pinned
   readonly step: StepDescriptor
-  /** What is new of the step's conversation is left out, and in a row: its end. */
+  /** What is new of the step's conversation is left out, and in memory or in a row: its end. */
   readonly held?: ConversationEnd
+  /** What is new of the step's conversation is not to be put into a row: a worker that lacks it says so. */
+  readonly unwritten?: true
   /** The step's input is left out, and in rows: so many pages of its JSON. */
   readonly heldInput?: number
   /** Bytes of JSON up to which the record is given as it is. Default: `INLINE`. */

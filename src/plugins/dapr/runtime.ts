@@ -6,6 +6,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
 import { ConsoleLoggerService } from '@dapr/dapr'
 import { HoldfastError } from '../../index.ts'
+import { LiveRuns } from './live-runs.ts'
 import type { Pasts } from './past.ts'
 import type { RunRows } from './run-rows.ts'
 import type { TurnRequest, Turns, TurnStub } from './turns.ts'
@@ -93,7 +94,9 @@ export function prepareRuntime(
   const execute = inner._executeOrchestrator?.bind(inner)
   if (!execute) return
   routeLogs()
-  inner._executeOrchestrator = (request, stub) => scopes.run({ here, logs }, () => turns.take(request, stub, execute))
+  const live = new LiveRuns()
+  inner._executeOrchestrator = (...given) =>
+    scopes.run({ here, logs }, () => turns.take(...given, (...turn) => live.run(() => execute(...turn))))
 }
 
 /** What the supervisor says in one line, the SDK says in several. */

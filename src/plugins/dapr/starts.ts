@@ -7,8 +7,8 @@ import type { RunRows } from './run-rows.ts'
 
 export function heldIfLarge(start: AgentWorkflowInput): AgentWorkflowInput | HeldWorkflowInput {
   if (sizeOf(start) <= INLINE) return start
-  const { version, runId, nonce, past } = start
-  return { version, runId, nonce, held: true, ...(past && { past }) }
+  const { version, runId, nonce, past, rows } = start
+  return { version, runId, nonce, held: true, ...(past && { past }), ...(rows && { rows }) }
 }
 
 export function isStart(input: unknown): input is AgentWorkflowInput | HeldWorkflowInput {
@@ -24,7 +24,7 @@ export async function wholeStart(
   given: AgentWorkflowInput | HeldWorkflowInput,
 ): Promise<AgentWorkflowInput> {
   if (!('held' in given)) return given
-  const { runId, nonce, past } = given
+  const { runId, nonce, past, rows: inRows } = given
   let start = known.get(nonce)
   if (!start) {
     const row = await rows.get<RunRow | RunTomb>(runKey(runId))
@@ -32,7 +32,7 @@ export async function wholeStart(
     start = row.start
     known.set(nonce, start)
   }
-  return past ? { ...start, past } : start
+  return { ...start, ...(past && { past }), ...(inRows && { rows: inRows }) }
 }
 
 function missing(runId: string): HoldfastError {

@@ -61,7 +61,7 @@ test('a run that is deleted leaves no row, whether it has ended or not', async (
   await deleted.respond(APPROVAL, { approved: false, reason: 'no' })
   await deleted.result()
   // Those of the worker, of this process, and of both executions of the workflow.
-  for (const part of ['messages', 'answer', 'settled', 'started', 'past', 'rows', 'run', 'index']) {
+  for (const part of ['answer', 'settled', 'started', 'past', 'rows', 'run', 'index']) {
     expect(
       allRows().some(({ key }) => key.includes(`holdfast/${part}/`)),
       part,

@@ -1,6 +1,6 @@
 /**
  * The bridge, on the SDK's own executor: whatever the order in which activities, timers and events come back, a replay of
- * any prefix of the history asks for the same, and the function sees what it saw.
+ * any prefix of the history asks for what the run that stayed in memory asked for, and the function sees what it saw.
  */
 import { createRequire } from 'node:module'
 import type { WorkflowContext } from '@dapr/dapr'
@@ -9,6 +9,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Tasks } from '../../../src/plugins/dapr/bridge.ts'
 import { bridge } from '../../../src/plugins/dapr/bridge.ts'
+import { holdOnDivergence } from '../../../src/plugins/dapr/hold.ts'
+import { LiveRuns } from '../../../src/plugins/dapr/live-runs.ts'
 import { innerWorkerOf } from '../../../src/plugins/dapr/runtime.ts'
 import type { Action, Event } from './support/executor.ts'
 import { completed, Execution, failed, fired, quiet, raised } from './support/executor.ts'
@@ -18,7 +20,11 @@ quiet()
 type Body = (tasks: Tasks) => Promise<unknown>
 
 function workflowOf(body: Body) {
-  return (inner: unknown) => bridge(new Context(inner as never) as WorkflowContext, body)
+  return (inner: unknown) => {
+    const context = new Context(inner as never) as WorkflowContext
+    holdOnDivergence(context)
+    return bridge(context, body)
+  }
 }
 
 /** Branches beside each other, each with steps one after the other; what it saw is what it gives. */
@@ -85,7 +91,7 @@ const scripts: fc.Arbitrary<Script> = fc.array(
 
 /** Lives through a script: at each turn one or more of what is open come back, in an order that `choose` makes. */
 async function live(script: Script, choose: () => number): Promise<Execution> {
-  const execution = new Execution(workflowOf(bodyOf(script)))
+  const execution = new Execution(workflowOf(bodyOf(script)), new LiveRuns())
   let events = script.flat().filter(({ kind }) => kind === 'event').length
   await execution.turn([])
   while (!execution.result) {

@@ -1,5 +1,6 @@
 /** The SDK's executor of workflows, driven by hand: a history that grows turn by turn, and its replays. */
 import { createRequire } from 'node:module'
+import { LiveRuns } from '../../../../src/plugins/dapr/live-runs.ts'
 import type { TurnRequest } from '../../../../src/plugins/dapr/turns.ts'
 import { Turns } from '../../../../src/plugins/dapr/turns.ts'
 
@@ -40,11 +41,17 @@ interface Turn {
 export class Execution {
   readonly turns: Turn[] = []
   readonly #registry = new Registry()
+  /** What stays in memory of it, in the process that has its turns. */
+  live: LiveRuns | undefined
+  readonly #instance: string
   #open: Action[] = []
   #result: unknown
   #status = ''
 
-  constructor(workflow: (context: unknown) => unknown) {
+  /** @param live has turns, not replays, go on with what stays in memory */
+  constructor(workflow: (context: unknown) => unknown, live?: LiveRuns, instance = 'one') {
+    this.live = live
+    this.#instance = instance
     this.#registry.addNamedOrchestrator('test', workflow)
   }
 
@@ -66,6 +73,12 @@ export class Execution {
     this.#open = this.#open.filter((action) => action.name !== name || left-- <= 0)
   }
 
+  /** A turn whose answer daprd did not hear: it did not happen. */
+  async giveUp(events: readonly Event[]): Promise<void> {
+    const history = [helper.newOrchestratorStartedEvent(new Date(-1)), ...events.map((event) => event.history)]
+    await this.#execute(this.#past(this.turns.length), history, this.live)
+  }
+
   /**
    * A turn whose answer is not that of the workflow: a worker held it, or it ended by the answer of the turn before it, which
    * came twice.
@@ -85,7 +98,7 @@ export class Execution {
     const ended = new Set(events.map(({ of }) => of))
     const history = [this.#begin(time), ...events.map((event) => event.history)]
     if (this.turns.length === 0) history.push(helper.newExecutionStartedEvent('test', 'one', JSON.stringify({})))
-    const actions = await this.#execute(this.#past(this.turns.length), history)
+    const actions = await this.#execute(this.#past(this.turns.length), history, this.live)
     this.#open = this.#open.filter(({ id }) => !ended.has(id))
     const scheduled = []
     for (const action of actions) {
@@ -124,9 +137,9 @@ export class Execution {
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the SDK's messages have no types that can be imported
-  async #execute(past: readonly unknown[], coming: readonly unknown[]): Promise<any[]> {
+  async #execute(past: readonly unknown[], coming: readonly unknown[], live = new LiveRuns()): Promise<any[]> {
     const request = new OrchestratorRequest()
-    request.setInstanceid('one')
+    request.setInstanceid(this.#instance)
     request.setPasteventsList([...past])
     request.setNeweventsList([...coming])
     let given: unknown[] = []
@@ -134,7 +147,9 @@ export class Execution {
     // As a worker does it.
     await turns.take(request, { completeOrchestratorTask() {} }, async () => {
       const executor = new OrchestrationExecutor(this.#registry)
-      const result = await executor.execute('one', request.getPasteventsList(), request.getNeweventsList())
+      const item = [this.#instance, request.getPasteventsList(), request.getNeweventsList()]
+      const work = (): Promise<{ actions: unknown[]; customStatus: string }> => executor.execute(...item)
+      const result = await live.run(work)
       given = result.actions
       this.#status = result.customStatus
     })
