@@ -109,7 +109,7 @@ const allowed: { readonly [file: string]: RegExp } = {
   'plugins/temporal/index.js': /^@temporalio\/(workflow|common)$/,
   'plugins/temporal/worker.js': /^node:|^@temporalio\/(activity|common|plugin|worker)$/,
   'plugins/temporal/client.js': /^@temporalio\/(client|common)$/,
-  'plugins/dapr/index.js': /^node:|^@dapr\/dapr$/,
+  'plugins/dapr/index.js': /^node:|^@dapr\/dapr(\/workflow\/internal\/.+)?$/,
   'plugins/lambda/index.js': /^node:|^@aws\/durable-execution-sdk-js$|^@aws-sdk\/client-lambda$/,
 }
 const CORE = 'chunks/core.js'
@@ -167,7 +167,7 @@ describe('what is built', () => {
     const files = filesOf(built, entry)
     const packages = files
       .flatMap((file) => importsOf(file, built))
-      .filter(({ target }) => !target.endsWith('.js') && !(target === 'emittery' && files.includes(CORE)))
+      .filter(({ target }) => !isFile(target) && !(target === 'emittery' && files.includes(CORE)))
     expect(packages.filter(({ target }) => !allowed[entry]?.test(target))).toEqual([])
     expect(files).toContain(CORE)
     const room = `src/${entry.split('/').slice(0, -1).join('/')}`
@@ -176,11 +176,14 @@ describe('what is built', () => {
   })
 })
 
+/** Of the build, and not a file of a package. */
+const isFile = (target: string): boolean => target.endsWith('.js') && !target.startsWith('@')
+
 /** The files of the build that are loaded for one of them, itself among them. */
 function filesOf(built: string, entry: string, known: string[] = []): string[] {
   if (known.includes(entry)) return known
   known.push(entry)
-  for (const { target } of importsOf(entry, built)) if (target.endsWith('.js')) filesOf(built, target, known)
+  for (const { target } of importsOf(entry, built)) if (isFile(target)) filesOf(built, target, known)
   return known
 }
 
