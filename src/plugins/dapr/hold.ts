@@ -5,9 +5,11 @@
  */
 import type { Task, WorkflowContext } from '@dapr/dapr'
 import type { ErrorJson } from '../../index.ts'
+import { untilLook } from './dispatch.ts'
 import type { InnerContext } from './live-runs.ts'
 import { mayStay, mustGo } from './live-runs.ts'
 import type { LiveStatus } from './protocol.ts'
+import { Recent } from './recent.ts'
 
 function innerOf(context: WorkflowContext): InnerContext | undefined {
   const inner = (context as unknown as { readonly _innerContext?: Partial<InnerContext> })._innerContext
@@ -32,7 +34,9 @@ export function holdOnDivergence(context: WorkflowContext): void {
       fail(given)
       return
     }
-    inner._pendingActions = {}
+    inner._pendingActions = Object.fromEntries(
+      Object.entries(inner._pendingActions).filter(([id]) => Number(id) >= HELD),
+    )
     mustGo(inner)
     if (held.has(inner)) return
     const error: ErrorJson = {
@@ -45,12 +49,35 @@ export function holdOnDivergence(context: WorkflowContext): void {
   }
 }
 
-/** Waits for nothing. What was asked for in vain is not done. */
-export async function* keepHeld(context: WorkflowContext): AsyncGenerator<Task<unknown>, void, unknown> {
+/** Timers of runs that are held have numbers from here on: they are nothing that the run asked for. */
+export const HELD = 1_000_000_000
+
+/** How often a workflow was held lately, and when. */
+const helds = new Recent<{ readonly times: number; readonly at: number }>()
+const LATELY = 180_000
+
+/**
+ * Waits for nothing. What was asked for in vain is not done.
+ * @param looksAgain whether it may be over by itself: a timer then is the next event, less and less often
+ */
+export async function* keepHeld(
+  context: WorkflowContext,
+  looksAgain: boolean,
+): AsyncGenerator<Task<unknown>, void, unknown> {
   const inner = innerOf(context)
   if (!inner) return
   held.add(inner)
   mustGo(inner)
   inner._pendingActions = {}
+  if (looksAgain) {
+    const instance = context.getWorkflowInstanceId()
+    const now = context.getCurrentUtcDateTime().getTime()
+    const known = helds.get(instance)
+    const before = known && now - known.at < LATELY ? known.times : 0
+    helds.set(instance, { times: before + 1, at: now })
+    // The same number twice would be the same timer.
+    inner._sequenceNumber = HELD + (Math.floor(now / 100) % HELD)
+    context.createTimer(untilLook(before) / 1_000)
+  }
   for (;;) yield context.waitForExternalEvent('holdfast.never')
 }

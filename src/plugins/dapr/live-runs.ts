@@ -12,6 +12,7 @@ export interface InnerContext {
   _isComplete: boolean
   _customStatus: string
   _pendingActions: Record<number, unknown>
+  _sequenceNumber: number
   getActions(): unknown[]
   setFailed(error: unknown): void
   setCustomStatus(status: string): void

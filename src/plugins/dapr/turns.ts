@@ -4,6 +4,7 @@
  * there, and the second answer then ends the next turn, with what the turn before it asked for. So what is superseded is not
  * answered here; and where that happened after all (daprd has other workers), it is borne.
  */
+import { HELD } from './hold.ts'
 
 /** The SDK's messages, as far as they matter here. */
 export interface TurnRequest {
@@ -20,6 +21,7 @@ interface HistoryEvent {
   hasExecutionstarted(): boolean
   getTaskscheduled(): { getName(): string } | undefined
   hasTimercreated(): boolean
+  getTimerfired(): { getTimerid(): number } | undefined
 }
 
 type Answered = (error: Error | null, value?: unknown) => void
@@ -101,10 +103,15 @@ function startOf(request: TurnRequest): string {
   return `${at?.getSeconds()} ${at?.getNanos()}`
 }
 
-/** What was asked for twice, under one number, is one thing: it was asked for by an answer that ended the wrong turn. */
+/**
+ * What was asked for twice, under one number, is one thing: it was asked for by an answer that ended the wrong turn. And timers
+ * of a run that was held are nothing that it asked for.
+ */
 function withoutRepeats(request: TurnRequest): void {
   const asked = new Set<string>()
   const isNew = (event: HistoryEvent): boolean => {
+    const timer = event.hasTimercreated() ? event.getEventid() : (event.getTimerfired()?.getTimerid() ?? 0)
+    if (timer >= HELD) return false
     const name = event.hasTimercreated() ? '' : event.getTaskscheduled()?.getName()
     if (name === undefined) return true
     const what = `${event.getEventid()} ${name}`

@@ -94,7 +94,7 @@ async function* inWorkflow(
     const json = errorToJson(error, 'HOOK_FAILED')
     const isHeld = isEngineFailure(error) && error.code !== 'CANCELLED'
     tellEnd(context, { agent: host?.agent ?? '', status: isHeld ? 'blocked' : 'failed', waits: [], error: json })
-    if (isHeld) yield* keepHeld(context)
+    if (isHeld) yield* keepHeld(context, json.kind === 'retryable')
     throw error
   }
 }
