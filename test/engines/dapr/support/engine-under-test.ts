@@ -8,6 +8,7 @@ import { daprDurabilityPlugin, daprRuns, registerAgents, superviseRuntime } from
 import { ENDED } from '../../../../src/plugins/dapr/look.ts'
 import { EVENT, instanceId } from '../../../../src/plugins/dapr/protocol.ts'
 import type { DaprApp } from '../../../../tools/dapr/cluster.mjs'
+import { standBy, untilWorkers } from './bystander.ts'
 import { lineTo } from './line.ts'
 import { clientOf } from './client.ts'
 
@@ -21,9 +22,17 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
   const begun = new Map<string, Promise<unknown>>()
   const workers = new Map<AgentPlugin, () => void>()
 
+  let leave: (() => void) | undefined
+
   async function end(plugin: AgentPlugin): Promise<void> {
-    workers.get(plugin)?.()
+    const cut = workers.get(plugin)
+    if (!cut) return
     workers.delete(plugin)
+    if (workers.size === 0 && !leave) {
+      leave = standBy(daprd)
+      await untilWorkers(daprd, 2)
+    }
+    cut()
   }
 
   return {
@@ -39,6 +48,11 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
         // What a dead process was doing never ends.
         void supervisor.stop().catch(() => {})
       })
+      if (leave) {
+        await untilWorkers(daprd, 2)
+        leave()
+        leave = undefined
+      }
       return plugin
     },
     kill: end,
