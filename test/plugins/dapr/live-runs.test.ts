@@ -29,7 +29,7 @@ function workflowOf(body: (tasks: Tasks) => Promise<unknown>) {
     try {
       return yield* bridge(context, body)
     } catch (error) {
-      yield* keepHeld(context)
+      yield* keepHeld(context, false)
       throw error
     }
   }
