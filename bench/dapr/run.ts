@@ -141,7 +141,7 @@ try {
     about:
       `Bare activities one after the other, and an agent's steps of the same size (${FEW} letters): one daprd, one worker, one run ` +
       `at a time, in turns, ${ROUNDS} times; ratios are medians of the ratios by turn. "One history": without going on as a new ` +
-      `execution. History: bytes of its rows at the end, with ${TALK} letters of the model and as many of the tool in each turn. ` +
+      `execution. History: bytes of its rows at the end, the result with all that was said among them, with ${TALK} letters of the model and as many of the tool in each turn. ` +
       'Taking over: from the SIGKILL of a worker in the middle of a tool until the tool begins on another, the median of 3.',
     columns: ['', '', '', ''],
     rows: [
