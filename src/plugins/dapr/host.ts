@@ -1,7 +1,17 @@
 /** The workflow that a run is in: what the steps of its runs share, and what it tells those outside. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { WorkflowContext } from '@dapr/dapr'
-import type { AgentSpec, Base, ErrorJson, Json, Message, OpenWait, RunInfo, StepRecord } from '../../index.ts'
+import type {
+  AgentSpec,
+  Base,
+  ErrorJson,
+  Json,
+  Message,
+  OpenWait,
+  RunInfo,
+  StepRecord,
+  StreamSink,
+} from '../../index.ts'
 import { digest, HoldfastError } from '../../index.ts'
 import type { Tasks } from './bridge.ts'
 import type { Conversation } from './conversations.ts'
@@ -22,6 +32,7 @@ const current = new AsyncLocalStorage<WorkflowHost>()
 export interface HostOptions {
   readonly rows: RunRows
   readonly pasts: Pasts
+  readonly streams?: StreamSink
   /** What it was started with, where that is known. */
   readonly start?: AgentWorkflowInput
   readonly past?: Past

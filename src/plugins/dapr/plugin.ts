@@ -19,7 +19,15 @@ export function daprDurabilityPlugin(): AgentPlugin {
     durability: {
       engine: 'dapr',
       dispatch: 'name',
-      supports: { waits: true, timers: true, cancelRunning: true, once: true, retries: true, recordBytes: MAX_OUTPUT },
+      supports: {
+        waits: true,
+        timers: true,
+        cancelRunning: true,
+        once: true,
+        retries: true,
+        streams: true,
+        recordBytes: MAX_OUTPUT,
+      },
       isReplaying: () => currentHost().isReplaying,
       currentRunId: () => currentHost().context.getWorkflowInstanceId(),
     },

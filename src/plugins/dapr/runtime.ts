@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
 import { ConsoleLoggerService } from '@dapr/dapr'
+import type { StreamSink } from '../../index.ts'
 import { HoldfastError } from '../../index.ts'
 import { LiveRuns } from './live-runs.ts'
 import type { Pasts } from './past.ts'
@@ -23,6 +24,8 @@ export interface DaprLogger {
 export interface RuntimeHere {
   readonly rows: RunRows
   readonly pasts: Pasts
+  /** What the workers publish to. */
+  readonly streams?: StreamSink
 }
 
 interface InnerWorker {

@@ -11,9 +11,15 @@ export function heldIfLarge(start: AgentWorkflowInput): AgentWorkflowInput | Hel
   return { version, runId, nonce, held: true, ...(past && { past }), ...(rows && { rows }) }
 }
 
+/**
+ * Whether `daprRuns().start()` wrote it: what an app's own workflow is given by others may have members of the same names, but
+ * hardly all of them.
+ */
 export function isStart(input: unknown): input is AgentWorkflowInput | HeldWorkflowInput {
-  const start = input as Partial<AgentWorkflowInput & HeldWorkflowInput> | null | undefined
-  return typeof start === 'object' && start !== null && typeof start.nonce === 'string' && 'runId' in start
+  if (typeof input !== 'object' || input === null) return false
+  const { version, runId, nonce, ...rest } = input as Partial<AgentWorkflowInput & HeldWorkflowInput>
+  if (typeof version !== 'number' || typeof runId !== 'string' || typeof nonce !== 'string') return false
+  return rest.held === true || (typeof rest.spec?.name === 'string' && 'input' in rest)
 }
 
 const known = new Recent<AgentWorkflowInput>(100)

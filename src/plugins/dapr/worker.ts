@@ -45,7 +45,7 @@ export function registerAgents(
   const { stateStore, workflows = workflowsOf(client), logger, ...rest } = given
   const store = new Store(client, stateStore ?? 'statestore')
   const rows = new RunRows(store)
-  const here = { rows, pasts: new Pasts(rows) }
+  const here = { rows, pasts: new Pasts(rows), ...(rest.streams && { streams: rest.streams }) }
   const steps = new StepActivities(rows, { cancelInterval: 500, remember: 50_000_000, ...rest, agents })
   registered.set(runtime, { deliver: () => deliver(workflows, store), logger })
   const wakeUp = (instance: string): void => {

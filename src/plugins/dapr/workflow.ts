@@ -85,18 +85,37 @@ async function* inWorkflow(
     const { rows, pasts } = options
     const start = given && (await wholeStart(rows, given))
     const past = await pasts.load(nonce, start?.past ?? [])
-    return yield* bridge(context, (tasks) => {
+    const output = yield* bridge(context, (tasks) => {
       const its = new WorkflowHost(context, tasks, nonce, { ...options, past, ...(start && { start }) })
       host = its
       return its.run(() => body(its, start))
     })
+    // Continued as new, it gives nothing.
+    if (output !== undefined) closeStream(context, options, given)
+    return output
   } catch (error) {
     const json = errorToJson(error, 'HOOK_FAILED')
     const isHeld = isEngineFailure(error) && error.code !== 'CANCELLED'
     tellEnd(context, { agent: host?.agent ?? '', status: isHeld ? 'blocked' : 'failed', waits: [], error: json })
-    if (isHeld) yield* keepHeld(context, json.kind === 'retryable')
+    if (!isHeld) closeStream(context, options, given)
+    else yield* keepHeld(context, json.kind === 'retryable')
     throw error
   }
+}
+
+/** Milliseconds: what was said was published before the run's end, but maybe elsewhere, and a sink may take a moment to show it. */
+const SETTLE = 100
+
+/** Readers are told that nothing more comes. */
+function closeStream(
+  context: WorkflowContext,
+  { streams }: HostOptions,
+  start: { readonly runId: string } | undefined,
+): void {
+  if (!streams?.close || context.isReplaying()) return
+  const runId = start?.runId ?? context.getWorkflowInstanceId()
+  // Only the live view: the run has its result.
+  setTimeout(() => void streams.close?.(runId).catch(() => {}), SETTLE)
 }
 
 function tellEnd(context: WorkflowContext, status: LiveStatus): void {

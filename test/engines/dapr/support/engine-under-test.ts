@@ -1,8 +1,8 @@
 /** Dapr as the conformance kit drives it: a process is a worker in this one, at the end of a line that is cut when it dies. */
 import { setTimeout } from 'node:timers/promises'
 import { DaprWorkflowClient, WorkflowRuntime } from '@dapr/dapr'
-import type { AgentPlugin, OpenWait, RunHandle, RunResult } from 'holdfast'
-import { errorFromJson } from 'holdfast'
+import type { AgentPlugin, DurabilityPort, OpenWait, RunHandle, RunResult } from 'holdfast'
+import { errorFromJson, memoryStreams } from 'holdfast'
 import type { EngineUnderTest } from 'holdfast/testing'
 import { daprDurabilityPlugin, daprRuns, registerAgents, superviseRuntime } from '../../../../src/plugins/dapr/index.ts'
 import { ENDED } from '../../../../src/plugins/dapr/look.ts'
@@ -21,6 +21,7 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
   /** Runs that were begun, and when they are known to Dapr. */
   const begun = new Map<string, Promise<unknown>>()
   const workers = new Map<AgentPlugin, () => void>()
+  const sink = memoryStreams()
 
   let leave: (() => void) | undefined
 
@@ -36,12 +37,14 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
   }
 
   return {
-    async start(agent) {
-      const plugin: AgentPlugin = { ...daprDurabilityPlugin(), dispose: () => end(plugin) }
+    async start(agent, watch) {
+      const own = daprDurabilityPlugin()
+      const durability = { ...(own.durability as DurabilityPort), streams: sink }
+      const plugin: AgentPlugin = { ...own, durability, dispose: () => end(plugin) }
       const line = await lineTo(daprd.host, daprd.grpcPort)
       const runtime = new WorkflowRuntime({ daprHost: '127.0.0.1', daprPort: String(line.port) })
-      const own = clientOf({ host: '127.0.0.1', grpcPort: line.port })
-      registerAgents(runtime, [agent], { client: own, cancelInterval: 100 })
+      const near = clientOf({ host: '127.0.0.1', grpcPort: line.port })
+      registerAgents(runtime, [agent], { client: near, cancelInterval: 100, streams: watch?.(sink) ?? sink })
       const supervisor = superviseRuntime(runtime, { log: () => {}, interval: 100 })
       workers.set(plugin, () => {
         line.cut()
