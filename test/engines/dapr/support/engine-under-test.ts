@@ -29,11 +29,13 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
     const cut = workers.get(plugin)
     if (!cut) return
     workers.delete(plugin)
-    if (workers.size === 0 && !leave) {
+    const isLast = workers.size === 0 && !leave
+    if (isLast) {
       leave = standBy(daprd)
       await untilWorkers(daprd, 2)
     }
     cut()
+    if (isLast) await untilWorkers(daprd, 1)
   }
 
   return {
