@@ -11,12 +11,12 @@ const internal = '@dapr/dapr/workflow/internal/durabletask'
 const { GrpcClient } = require(`${internal}/client/client-grpc.js`)
 const { GetWorkItemsRequest } = require(`${internal}/proto/orchestrator_service_pb.js`)
 
-/** Resolves when daprd has so many workers, and no more: one that died is counted until that is noticed. */
+/** Resolves when daprd has so many workers at least. */
 export async function untilWorkers({ host, httpPort }: DaprApp, count: number): Promise<void> {
   for (;;) {
     const response = await fetch(`http://${host}:${httpPort}/v1.0/metadata`)
     const { workflows } = (await response.json()) as { workflows?: { connectedWorkers?: number } }
-    if ((workflows?.connectedWorkers ?? 0) === count) return
+    if ((workflows?.connectedWorkers ?? 0) >= count) return
     await setTimeout(5)
   }
 }

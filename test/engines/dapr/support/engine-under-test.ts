@@ -29,13 +29,11 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
     const cut = workers.get(plugin)
     if (!cut) return
     workers.delete(plugin)
-    const isLast = workers.size === 0 && !leave
-    if (isLast) {
+    if (workers.size === 0 && !leave) {
       leave = standBy(daprd)
       await untilWorkers(daprd, 2)
     }
     cut()
-    if (isLast) await untilWorkers(daprd, 1)
   }
 
   return {
