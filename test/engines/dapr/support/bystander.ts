@@ -11,14 +11,28 @@ const internal = '@dapr/dapr/workflow/internal/durabletask'
 const { GrpcClient } = require(`${internal}/client/client-grpc.js`)
 const { GetWorkItemsRequest } = require(`${internal}/proto/orchestrator_service_pb.js`)
 
-/** Resolves when daprd has so many workers at least. */
-export async function untilWorkers({ host, httpPort }: DaprApp, count: number): Promise<void> {
-  for (;;) {
-    const response = await fetch(`http://${host}:${httpPort}/v1.0/metadata`)
-    const { workflows } = (await response.json()) as { workflows?: { connectedWorkers?: number } }
-    if ((workflows?.connectedWorkers ?? 0) >= count) return
+/** Milliseconds in which daprd lets a worker in, or never does. */
+const PATIENCE = 10_000
+
+/** Resolves when daprd has so many workers at least. One that hangs is started again, as whoever runs it would do. */
+export async function untilWorkers(daprd: DaprApp, count: number): Promise<void> {
+  for (let [until, wanted] = [Date.now() + PATIENCE, count]; ; ) {
+    if ((await workersOf(daprd)) >= wanted) return
+    if (Date.now() > until) {
+      console.log('RESTART', daprd.id, await workersOf(daprd), count)
+      await daprd.kill()
+      await daprd.start()
+      // The bystander is not connected any more.
+      ;[until, wanted] = [Date.now() + PATIENCE, 1]
+    }
     await setTimeout(5)
   }
+}
+
+async function workersOf({ host, httpPort }: DaprApp): Promise<number> {
+  const response = await fetch(`http://${host}:${httpPort}/v1.0/metadata`)
+  const { workflows } = (await response.json()) as { workflows?: { connectedWorkers?: number } }
+  return workflows?.connectedWorkers ?? 0
 }
 
 /** Connected to daprd; gives what ends it. What daprd gave it is then given to another worker. */

@@ -51,11 +51,9 @@ export function daprUnderTest(daprd: DaprApp): EngineUnderTest {
         // What a dead process was doing never ends.
         void supervisor.stop().catch(() => {})
       })
-      if (leave) {
-        await untilWorkers(daprd, 2)
-        leave()
-        leave = undefined
-      }
+      await untilWorkers(daprd, leave ? 2 : 1)
+      leave?.()
+      leave = undefined
       return plugin
     },
     kill: end,
