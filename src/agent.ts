@@ -155,7 +155,7 @@ function baseOfOptions(options: AgentOptions): Omit<AgentDefinition, 'plugins'> 
     ...(settings && { settings: toJson(settings, `${where}: settings`) as ModelSettings }),
     ...(toolChoice && { toolChoice }),
     tools: tools.map((tool) => tool.spec),
-    limits: { turns: 50, ...options.limits },
+    limits: { ...options.limits, turns: options.limits?.turns ?? 50 },
     ...(output && { output: jsonSchemaOf(output, `${where}: output`) }),
     ...(compact && { compact: compact.when }),
     modelPolicy: policyOf(policy, `${where}: model`, 'repeatable'),

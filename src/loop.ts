@@ -45,10 +45,13 @@ export async function invoke(frame: Frame, step: StepDescriptor<'agent'>): Promi
       frame.state = afterSettled(frame.state, output)
       await tellMessages(frame)
     }
-  } catch (error) {
+  } catch (thrown) {
+    const { openWaits, cancellation } = frame.run
+    // Nobody is waited for by a run that is cancelled: with an open wait, all that is recorded is replayed.
+    const error = (isSuspended(thrown) && openWaits.length > 0 && cancellation.error) || thrown
     if (isHoldfastError(error, 'CANCELLED')) {
       // A worker's own error of a step that was stopped does not say why the run was.
-      frame.state = afterCancel(frame.state, cancelReason(frame.run.cancellation.error ?? error), knownResults(frame))
+      frame.state = afterCancel(frame.state, cancelReason(cancellation.error ?? error), knownResults(frame))
       if (frame.state.path !== '') failure = error
       try {
         await tellMessages(frame)
@@ -133,7 +136,6 @@ async function runTools(frame: Frame, calls: readonly PlannedCall[], asked: read
     return output && 'answer' in output ? (output.answer as unknown as ApprovalAnswer) : { approved: false }
   })
   frame.state = afterTools(addTokens(frame.state, used), results, answers)
-  deepFreeze(frame.state.messages[frame.state.messages.length - 1])
 }
 
 /** A sub-agent inline: an agent of its own with the run's engine; its steps have ids under that of the call's execution. */
@@ -213,7 +215,7 @@ async function tellMessages(frame: Frame): Promise<void> {
   const { messages } = frame.state
   for (; frame.told < messages.length; frame.told++) {
     const index = frame.told
-    const message = messages[index] as Message
+    const message = deepFreeze(messages[index]) as Message
     frame.tell({ type: 'message-added', message })
     if (!frame.bus.has('MessageAdded')) continue
     await frame.bus.emit('MessageAdded', (plugin) => ({ run: frame.viewFor(plugin), message, index }))

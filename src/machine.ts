@@ -85,7 +85,6 @@ export function afterCancel(
     ...(reason !== undefined && { reason }),
     messages: closeCalls(state, 'The run was cancelled before this call had a known outcome.', known),
     phase: { type: 'end' },
-    kept: {},
   }
 }
 
@@ -97,12 +96,11 @@ export function addTokens(state: RunState, usage: Usage): RunState {
 function checkLimits(state: RunState): RunState {
   const { turns, tokens } = state.spec.limits
   const used = state.usage.totalTokens ?? (state.usage.inputTokens ?? 0) + (state.usage.outputTokens ?? 0)
-  const reason =
-    state.turn >= turns
-      ? `the limit of ${turns} model calls is reached`
-      : tokens !== undefined && used >= tokens
-        ? `the limit of ${tokens} tokens is reached`
-        : undefined
+  const reason = !(state.turn < turns)
+    ? `the limit of ${turns} model calls is reached`
+    : tokens !== undefined && !(used < tokens)
+      ? `the limit of ${tokens} tokens is reached`
+      : undefined
   if (reason === undefined) return { ...state, phase: { type: 'model' } }
   return { ...state, status: 'limit', reason, phase: { type: 'end' } }
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { chainDigest, digest } from '../src/digest.ts'
 import type { Json } from '../src/json.ts'
+import { deepFreeze } from '../src/json.ts'
 
 const json = fc.jsonValue() as fc.Arbitrary<Json>
 
@@ -110,3 +111,17 @@ function sorted(value: Json): Json {
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
   return Object.fromEntries(entries.map(([key, member]) => [key, sorted(member)]))
 }
+
+describe('the digest of a conversation, remembered for a while', () => {
+  it('is of the message and of what was before it', () => {
+    const message = deepFreeze({ a: 1 }) as Json
+    expect([chainDigest('a', message), chainDigest('b', message)]).toEqual([digest(message, 'a'), digest(message, 'b')])
+  })
+
+  it('of a message that can change is made anew', () => {
+    const message = { a: 1 }
+    chainDigest('a', message)
+    message.a = 2
+    expect(chainDigest('a', message)).toBe(digest({ a: 2 }, 'a'))
+  })
+})

@@ -15,7 +15,7 @@ import type { RetryPolicy, StepDescriptor, StepRecord } from '../step.ts'
 import type { StepKind } from '../step-kinds.ts'
 import { fingerprint } from '../step.ts'
 import type { OnStop } from './stop.ts'
-import { Attempt, delay, stopsOf } from './stop.ts'
+import { Attempt, delay, MAX_TIMER, stopsOf } from './stop.ts'
 
 /**
  * Execute a step and give what the engine is to store. A failure of the step is a part of it.
@@ -91,7 +91,9 @@ async function attemptStep(
   const off = onStop?.(attemptScope.stop)
   const { timeout } = step.policy
   const timer =
-    timeout === undefined ? undefined : setTimeout(() => attemptScope.stop(timedOut(step, timeout)), timeout)
+    timeout === undefined
+      ? undefined
+      : setTimeout(() => attemptScope.stop(timedOut(step, timeout)), Math.min(timeout, MAX_TIMER))
   const publisher = StepPublisher.of(step, context)
   const attempt: AttemptContext = {
     ...context,

@@ -67,7 +67,6 @@ export class Attempt {
   }
 
   readonly stop = (error: HoldfastError): void => {
-    if (this.signal.aborted) return
     this.#controller.abort(error)
     this.#reject?.(error)
   }
@@ -106,4 +105,5 @@ export function delay(milliseconds: number, onStop?: OnStop): Promise<void> {
   })
 }
 
-const MAX_TIMER = 2 ** 31 - 1
+/** The longest that a timer of Node can be set to. */
+export const MAX_TIMER: number = 2 ** 31 - 1

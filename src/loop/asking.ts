@@ -2,7 +2,7 @@
 import { digest } from '../digest.ts'
 import { type Duration, toMilliseconds } from '../duration.ts'
 import type { ErrorJson } from '../errors.ts'
-import { errorFromJson, errorToJson, HoldfastError } from '../errors.ts'
+import { errorFromJson, errorToJson, HoldfastError, isEngineFailure, isSuspended } from '../errors.ts'
 import type { InterruptRequest } from '../hooks/events.ts'
 import { fromJson, type Json, toJson } from '../json.ts'
 import type { Frame } from './run-context.ts'
@@ -26,6 +26,8 @@ export class Asking implements Asks {
   readonly #asked = new Map<string, number>()
   /** Tasks one after the other, also where a hook does not await them: their order is part of the run. */
   #tail: Promise<unknown> | undefined
+  /** What takes the run out of the loop: nothing that a hook could catch and go on from. */
+  #failure: unknown
   /** A hook asked something that nobody has answered yet: its step can't go on in this pass, whatever the hook caught. */
   unanswered = false
   #closed = false
@@ -37,8 +39,10 @@ export class Asking implements Asks {
   }
 
   /** The hooks have had their way: what they wrapped around the step can't ask any more, since the batch has started. */
-  close(): void {
+  async close(): Promise<void> {
     this.#closed = true
+    await this.#tail
+    if (this.#failure) throw this.#failure
   }
 
   async interrupt(plugin: string, request: InterruptRequest): Promise<unknown> {
@@ -78,7 +82,9 @@ export class Asking implements Asks {
       policy: { effect: 'repeatable' },
     }
     const done = (this.#tail ?? Promise.resolve()).then(() => this.#runTask(descriptor))
-    this.#tail = done.catch(() => {})
+    this.#tail = done.catch((error) => {
+      if (isEngineFailure(error) || isSuspended(error)) this.#failure ??= error
+    })
     return done
   }
 

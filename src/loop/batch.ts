@@ -46,10 +46,6 @@ export async function runBatch<K extends StepKind>(
   return orUndone(frame, async () => {
     const slots = await prepare(frame, items, extra)
     const results = await settle(slots.map((slot, index) => () => inScope(slot, items[index] as BatchItem<K>)))
-    for (const [index, result] of results.entries()) {
-      const id = items[index]?.step.id as string
-      if (result.status === 'fulfilled') frame.settled.set(id, result.value as ItemOutcome)
-    }
     const outcomes = valuesOf(results)
     for (const [index, slot] of slots.entries()) {
       if (!hasAfter(slot as unknown as Slot)) continue
@@ -77,7 +73,7 @@ export function prepareRun(frame: Frame, item: BatchItem<'agent'>): Promise<Slot
     }
     const [slot] = (await prepare(frame, [item], () => {}, asked)) as [Slot<'agent'>]
     if (begun) undo()
-    else frame.state = { ...frame.state, begun: true, asked: Object.fromEntries(frame.memo) }
+    frame.state = { ...frame.state, begun: true, asked: Object.fromEntries(frame.memo) }
     return slot
   })
 }
@@ -141,7 +137,7 @@ async function prepareItem<K extends StepKind>(
       // A suspension of another kind is the engine's: the hook has not had its way.
       if (!isSuspended(error) || !asks.unanswered) throw error
     } finally {
-      asks.close()
+      await asks.close()
     }
     // A hook that caught the suspension is still one that waits for its answer.
     if (asks.unanswered) return slot
@@ -151,10 +147,13 @@ async function prepareItem<K extends StepKind>(
   return slot
 }
 
-function inScope<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {
-  const { denied } = slot
-  if (denied !== undefined) return Promise.resolve({ status: 'denied', reason: denied })
-  return slot.inScope(() => runItem(slot, item))
+async function inScope<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {
+  const { denied, descriptor, frame } = slot
+  frame.settled.delete(descriptor.id)
+  const outcome: ItemOutcome<K> =
+    denied === undefined ? await slot.inScope(() => runItem(slot, item)) : { status: 'denied', reason: denied }
+  frame.settled.set(descriptor.id, outcome as ItemOutcome)
+  return outcome
 }
 
 async function runItem<K extends StepKind>(slot: Slot<K>, item: BatchItem<K>): Promise<ItemOutcome<K>> {

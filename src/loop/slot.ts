@@ -193,7 +193,7 @@ export class Slot<K extends StepKind = StepKind> {
       const result = this.#durable
         ? await this.#recorded(this.#durable, now, context)
         : await this.#perform(now, context)
-      if (!run.port && this.live) this.#keep(now, result)
+      if (!run.port) this.#keep(now, result)
       const output = this.#outputOf(now, result)
       this.#given = output
       this.#tellFinished(now, { output })

@@ -106,7 +106,7 @@ class BeforeView<K extends StepKind> {
 
   get denyStep(): (reason: string) => void {
     return (reason) => {
-      this.#slot.denied ??= reason
+      this.#slot.denied ??= `${reason}`
     }
   }
 

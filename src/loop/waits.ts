@@ -73,8 +73,6 @@ export async function openWaits(frame: Frame, pending: readonly PendingWait[], s
     frame.memo.set(id, { of: input.of, output: outcome.value })
   }
   frame.checkCancelled()
-  // Nobody is waited for by a run that is cancelled: with an open wait, all that is recorded is replayed.
-  if (open.length > 0 && frame.run.cancellation.error) throw frame.run.cancellation.error
   frame.run.openWaits.push(...open)
   if (open.length > 0) throw suspended(open)
 }

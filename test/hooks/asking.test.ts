@@ -386,7 +386,7 @@ describe('task', () => {
     expect(ran).toBe(1)
   })
 
-  it('several run one after the other, whether or not the hook awaits them', async () => {
+  it('several run one after the other', async () => {
     const log: string[] = []
     const slow = async (input: unknown): Promise<unknown> => {
       log.push(`${input} begins`)
@@ -404,6 +404,53 @@ describe('task', () => {
     )
     await agentOf([text('done')], { use: [plugin] }).run('go')
     expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'a,b'])
+  })
+
+  it('that nobody awaits is waited for before anything else goes on', async () => {
+    const log: string[] = []
+    const slow = async (input: unknown): Promise<void> => {
+      await new Promise((resolve) => setImmediate(resolve))
+      log.push(String(input))
+    }
+    const plugin = hooksOf(
+      'p',
+      {
+        BeforeToolCall: (event) => {
+          void event.task('t', 'a')
+          void event.task('t', 'b')
+        },
+      },
+      { tasks: { t: slow } },
+    )
+    const tools = [toolOf('search', { execute: () => void log.push('search') })]
+    await agentOf([call('search'), text('done')], { use: [plugin], tools }).run('go')
+    expect(log).toEqual(['a', 'b', 'search'])
+  })
+
+  it('that diverged blocks the run, whatever the hook catches', async () => {
+    const journal = new Map<string, string>()
+    const deploy = (input: string) =>
+      agentOf([text('done')], {
+        use: [
+          mapDurabilityPlugin(journal),
+          hooksOf(
+            'p',
+            {
+              async BeforeModelCall(event) {
+                try {
+                  await event.task('t', input)
+                } catch {
+                  // It means to go on without.
+                }
+              },
+            },
+            { tasks: { t: () => 1 } },
+          ),
+        ],
+      })
+    await deploy('old').run('go', { runId: 'r' })
+    for (const key of [...journal.keys()].slice(2)) journal.delete(key)
+    expect(await failureOf(deploy('new').run('go', { runId: 'r' }))).toMatchObject({ code: 'DIVERGED' })
   })
 
   it('that the plugin does not have is TASK_UNKNOWN, which is no outcome but stops the run', async () => {

@@ -39,7 +39,10 @@ export class Candidates {
     this.#next = Number.POSITIVE_INFINITY
     const dead = this.#deadOwners()
     this.#known = dead
-    return this.#rows()
+    const rows = this.#rows()
+    const known = new Set(rows.map(({ run_id }) => run_id))
+    for (const runId of this.#pauses.keys()) if (!known.has(runId)) this.#pauses.delete(runId)
+    return rows
       .filter((row) => !this.#ignored.has(row.run_id) && this.#isFree(row, dead) && this.#isReady(row, now))
       .map(({ run_id: runId, agent }) => ({ runId, agent }))
   }

@@ -61,6 +61,12 @@ async function startRun(
   { runId, context, messages, workflow }: StartOptions,
 ): Promise<void> {
   checkAgent(agent, journal)
+  if (typeof runId !== 'string' || runId === '') {
+    throw new HoldfastError({
+      code: 'CONFIG_INVALID',
+      message: 'start() needs a runId: a text by which the run is found again.',
+    })
+  }
   if (workflow !== undefined) {
     throw new HoldfastError({
       code: 'UNSUPPORTED',

@@ -19,7 +19,6 @@ export async function untilWorkers(daprd: DaprApp, count: number): Promise<void>
   for (let [until, wanted] = [Date.now() + PATIENCE, count]; ; ) {
     if ((await workersOf(daprd)) >= wanted) return
     if (Date.now() > until) {
-      console.log('RESTART', daprd.id, await workersOf(daprd), count)
       await daprd.kill()
       await daprd.start()
       // The bystander is not connected any more.
