@@ -292,3 +292,12 @@ test('tools of one batch that end together, with hooks and all', async () => {
   expect((await runs.get('r7').result()).text).toBe('done')
   await agent.plugins[0]?.dispose?.()
 })
+
+test('start() without a runId is refused before anything runs', async () => {
+  const { runs, agent } = place()
+  for (const runId of [undefined, '']) {
+    const starting = runs.start(agent(), 'go', { runId: runId as string })
+    expect(await failureOf(starting)).toMatchObject({ code: 'CONFIG_INVALID' })
+  }
+  for await (const { runId } of runs.list()) throw new Error(`${runId} was started`)
+})
