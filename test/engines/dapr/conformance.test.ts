@@ -24,8 +24,8 @@ const cases = durabilityConformance({
   timeout: 580_000,
 })
 
-/** In the 55 deaths of this one daprd hung for good in about every second run (see the docs). */
-const HANGS = 'crash everywhere: approvals'
-const isRun = (name: string): boolean => Boolean(process.env['HOLDFAST_SOAK']) || name !== HANGS
+/** A thousand steps cost daprd minutes; and in the many deaths of the other one it hung for good in two of four runs (see the docs). */
+const LONG = ['a thousand steps', 'crash everywhere: approvals']
+const isRun = (name: string): boolean => Boolean(process.env['HOLDFAST_SOAK']) || !LONG.includes(name)
 
 describe.concurrent('the conformance kit', () => testCases('dapr', cases, { timeout: 600_000, isRun }))
